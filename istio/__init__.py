@@ -1,0 +1,1 @@
+"""The mesh and its telemetry. Knows no Django: values, pure functions, two small ports and their adapters."""
