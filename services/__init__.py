@@ -1,0 +1,1 @@
+"""The catalogue: clusters, services, their versions, metrics and policies, and how they are found in a cluster."""

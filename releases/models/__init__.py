@@ -1,0 +1,23 @@
+"""Rows of a release. They hold facts and invariants; what changes them is ``releases.flow``."""
+
+from releases.models.access import ApiToken, Role, User
+from releases.models.approval import Approval
+from releases.models.audit import AuditEvent
+from releases.models.evidence import MetricSnapshot, Verdict
+from releases.models.plan import PlanStep, RolloutPlan
+from releases.models.rollout import Rollout, RolloutEdit, StepRun
+
+__all__ = [
+    "ApiToken",
+    "Approval",
+    "AuditEvent",
+    "MetricSnapshot",
+    "PlanStep",
+    "Role",
+    "Rollout",
+    "RolloutEdit",
+    "RolloutPlan",
+    "StepRun",
+    "User",
+    "Verdict",
+]

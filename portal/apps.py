@@ -1,0 +1,8 @@
+"""The project as an app: it brings templates, the admin's navigation and the translations that cover the theme."""
+
+from django.apps import AppConfig
+
+
+class PortalConfig(AppConfig):
+    name = "portal"
+    verbose_name = "Weir"

@@ -1,0 +1,32 @@
+"""Who does something, and through which door: what the audit trail says about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Channel(StrEnum):
+    """The door an act came through."""
+
+    ADMIN = "admin"
+    API = "api"
+    SCHEDULER = "scheduler"
+    CLI = "cli"
+    CHAT = "chat"
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """A person (``user_id``) or a worker (None, named like ``scheduler@host``)."""
+
+    name: str
+    channel: Channel
+    user_id: int | None = None
+    on_behalf_of: str = ""
+    by_token: bool = False
+    ip: str = ""
+    request_id: str = ""
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,184 @@
+"""A rollout plan as a value: steps with their traffic, how long and on what evidence each is held."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from istio.documents import TrafficError
+from istio.traffic import TrafficSpec
+from releases.domain.errors import BadPlan
+
+MAX_BAKE_SECONDS = 30 * 24 * 3600
+MAX_STEPS = 50
+
+
+class Strategy(StrEnum):
+    """What kind of release the plan is."""
+
+    CANARY = "canary"
+    AB_TEST = "ab_test"
+    BLUE_GREEN = "blue_green"
+    MIRROR = "mirror"
+
+
+class Gate(StrEnum):
+    """Who lets the step begin: evidence alone, or a person as well."""
+
+    AUTO = "auto"
+    MANUAL = "manual"
+
+
+@dataclass(frozen=True, slots=True)
+class EvidencePolicy:
+    """On what evidence a step may be left.
+
+    ``gate``: the evidence must suffice; ``guard``: time over, data present, no guard fired. ``wait_limit_seconds``
+    after the bake is over, ``when_unclear`` says what happens: ``hold`` for a person or ``roll_back``.
+    """
+
+    policy: str = "gate"
+    interval_seconds: int = 15
+    wait_limit_seconds: int = 3600
+    when_unclear: str = "hold"
+
+    def __post_init__(self) -> None:
+        if self.policy not in {"gate", "guard"}:
+            raise BadPlan(f"Evidence policy {self.policy!r} is not known; take gate or guard.", field="evidence.policy")
+        if self.when_unclear not in {"hold", "roll_back"}:
+            raise BadPlan(f"When unclear, a plan can hold or roll_back, not {self.when_unclear!r}.", field="evidence.when_unclear")
+        if not _is_whole(self.interval_seconds) or not 1 <= self.interval_seconds <= 3600:
+            raise BadPlan("The evidence interval is a whole number of seconds from 1 to 3600.", field="evidence.interval_seconds")
+        if not _is_whole(self.wait_limit_seconds) or not 0 <= self.wait_limit_seconds <= MAX_BAKE_SECONDS:
+            raise BadPlan("The wait limit is a whole number of seconds up to 30 days.", field="evidence.wait_limit_seconds")
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "policy": self.policy,
+            "interval_seconds": self.interval_seconds,
+            "wait_limit_seconds": self.wait_limit_seconds,
+            "when_unclear": self.when_unclear,
+        }
+
+    @classmethod
+    def from_json(cls, given: Mapping[str, Any] | None) -> EvidencePolicy:
+        """Read the API's form; what is missing takes the default. Raises BadPlan."""
+        return cls(**_known(given or {}, names=cls.__slots__, where="evidence"))
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One traffic target plus how long and on what evidence it is held. ``not_before`` is a wall-clock instant."""
+
+    traffic: TrafficSpec
+    bake_seconds: int
+    gate: Gate = Gate.AUTO
+    not_before: datetime | None = None
+
+    @property
+    def weight(self) -> int:
+        """Percent of ordinary traffic for the candidate."""
+        return self.traffic.candidate_weight
+
+    def as_json(self) -> dict[str, Any]:
+        spec = self.traffic.as_json()
+        return {
+            "weight": self.weight,
+            "bake_seconds": self.bake_seconds,
+            "gate": self.gate.value,
+            "not_before": self.not_before.isoformat() if self.not_before else None,
+            "rules": spec["rules"],
+            "sticky": spec["sticky"],
+            "mirror": spec["mirror"],
+        }
+
+    @classmethod
+    def from_json(cls, given: Mapping[str, Any], *, position: int) -> Step:
+        """Read the API's form. Raises BadPlan naming the step."""
+        where = f"steps[{position}]"
+        names = ("weight", "bake_seconds", "gate", "not_before", "rules", "sticky", "mirror")
+        fields = _known(given, names=names, where=where)
+        weight, bake = fields.get("weight"), fields.get("bake_seconds")
+        if not _is_whole(weight) or not 0 <= weight <= 100:
+            raise BadPlan(f"Step {position + 1}: the weight is a whole number from 0 to 100, not {weight!r}.", field=f"{where}.weight")
+        if not _is_whole(bake) or not 1 <= bake <= MAX_BAKE_SECONDS:
+            raise BadPlan(f"Step {position + 1}: the bake is a whole number of seconds from 1 to 30 days, not {bake!r}.", field=f"{where}.bake_seconds")
+        try:
+            gate = Gate(fields.get("gate") or "auto")
+            spec = TrafficSpec.from_json(
+                {"candidate_weight": weight, "rules": fields.get("rules") or [], "sticky": fields.get("sticky"), "mirror": fields.get("mirror")}
+            )
+            not_before = _instant(fields.get("not_before"))
+        except (TrafficError, ValueError) as error:
+            raise BadPlan(f"Step {position + 1}: {error}", field=where) from error
+        return cls(traffic=spec, bake_seconds=bake, gate=gate, not_before=not_before)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Steps in order, with the policy by which each is left."""
+
+    strategy: Strategy
+    steps: tuple[Step, ...]
+    evidence: EvidencePolicy = field(default_factory=EvidencePolicy)
+
+    def as_json(self) -> dict[str, Any]:
+        return {"strategy": self.strategy.value, "steps": [step.as_json() for step in self.steps], "evidence": self.evidence.as_json()}
+
+    @classmethod
+    def from_json(cls, given: Mapping[str, Any]) -> Plan:
+        """Read and check the API's form. Raises BadPlan with the field at fault."""
+        try:
+            strategy = Strategy(given.get("strategy") or "canary")
+        except ValueError as error:
+            raise BadPlan(f"Strategy {given.get('strategy')!r} is not known.", field="strategy") from error
+        raw = given.get("steps")
+        if not isinstance(raw, Sequence) or isinstance(raw, str) or not raw:
+            raise BadPlan("A plan has at least one step.", field="steps")
+        if len(raw) > MAX_STEPS:
+            raise BadPlan(f"A plan has at most {MAX_STEPS} steps.", field="steps")
+        steps = tuple(Step.from_json(step, position=position) for position, step in enumerate(raw))
+        plan = cls(strategy=strategy, steps=steps, evidence=EvidencePolicy.from_json(given.get("evidence")))
+        check_plan(plan)
+        return plan
+
+
+def check_plan(plan: Plan) -> None:
+    """Refuse what could only fail later. Raises BadPlan."""
+    weights = [step.weight for step in plan.steps]
+    for position, (before, after) in enumerate(zip(weights, weights[1:], strict=False), start=1):
+        if after < before:
+            raise BadPlan(
+                f"Step {position + 1} goes down from {before} % to {after} %: a plan only goes up; to go back, set the weight or roll back.",
+                field=f"steps[{position}].weight",
+            )
+    instants = [step.not_before for step in plan.steps if step.not_before]
+    if instants != sorted(instants):
+        raise BadPlan("The wall-clock times of the steps are not in order.", field="steps")
+    if plan.strategy is Strategy.CANARY and not any(step.weight or step.traffic.rules or step.traffic.sticky for step in plan.steps):
+        raise BadPlan("No step of this canary plan gives the candidate any traffic.", field="steps")
+
+
+def _known(given: Mapping[str, Any], *, names: Sequence[str], where: str) -> dict[str, Any]:
+    if not isinstance(given, Mapping):
+        raise BadPlan(f"{where} is an object, not {type(given).__name__}.", field=where)
+    unknown = sorted(set(given) - set(names))
+    if unknown:
+        raise BadPlan(f"{where} does not know {', '.join(map(str, unknown))}; it knows {', '.join(names)}.", field=where)
+    return dict(given)
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _instant(value: object) -> datetime | None:
+    if value is None or value == "":
+        return None
+    instant = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
+    if instant.tzinfo is None:
+        raise ValueError("not_before needs a time zone, as in 2026-11-11T09:00:00+08:00")
+    return instant

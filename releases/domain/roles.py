@@ -1,0 +1,68 @@
+"""Which role may do what. One table, read by every door and by the generated matrix of tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+
+from releases.domain.states import Event
+
+
+class RoleName(StrEnum):
+    """What a person can be on the services of a group."""
+
+    VIEWER = "viewer"
+    REQUESTER = "requester"
+    APPROVER = "approver"
+    OPERATOR = "operator"
+    CALENDAR_MANAGER = "calendar_manager"
+    POLICY_ADMINISTRATOR = "policy_administrator"
+    AUDITOR = "auditor"
+    USER_ADMINISTRATOR = "user_administrator"
+
+    @property
+    def label(self) -> str:
+        return self.value.replace("_", " ")
+
+
+class Action(StrEnum):
+    """What is granted besides the events of a rollout."""
+
+    REGISTER_VERSION = "register_version"
+    EDIT_PLANS = "edit_plans"
+    EDIT_CATALOGUE = "edit_catalogue"
+    EDIT_POLICIES = "edit_policies"
+    EDIT_CALENDAR = "edit_calendar"
+    EDIT_USERS = "edit_users"
+    READ_AUDIT = "read_audit"
+    EXPORT_AUDIT = "export_audit"
+
+
+_REQUEST = frozenset({Event.EDIT, Event.SUBMIT, Event.CANCEL, Event.WITHDRAW, Event.RETRY})
+_DECIDE = frozenset({Event.APPROVE, Event.REJECT, Event.REVOKE})
+_DRIVE = frozenset(
+    {Event.START, Event.PAUSE, Event.RESUME, Event.SET_WEIGHT, Event.PROMOTE, Event.RESTORE, Event.ADOPT, Event.REVERT, Event.RETRY, Event.CANCEL}
+)
+_BACK = frozenset({Event.ROLL_BACK})
+
+GRANTS: Mapping[RoleName, frozenset[Event | Action]] = {
+    RoleName.VIEWER: frozenset(),
+    # Rolling back is granted more widely than going forward.
+    RoleName.REQUESTER: _REQUEST | _BACK | {Event.PAUSE, Action.REGISTER_VERSION, Action.EDIT_PLANS},
+    RoleName.APPROVER: _DECIDE | _BACK | {Event.PAUSE, Action.READ_AUDIT},
+    RoleName.OPERATOR: _DRIVE | _BACK | {Action.REGISTER_VERSION, Action.EDIT_PLANS, Action.EDIT_CATALOGUE, Action.READ_AUDIT},
+    RoleName.CALENDAR_MANAGER: frozenset({Action.EDIT_CALENDAR}),
+    RoleName.POLICY_ADMINISTRATOR: frozenset({Action.EDIT_POLICIES, Action.EDIT_CATALOGUE, Action.READ_AUDIT}),
+    RoleName.AUDITOR: frozenset({Action.READ_AUDIT, Action.EXPORT_AUDIT}),
+    RoleName.USER_ADMINISTRATOR: frozenset({Action.EDIT_USERS}),
+}
+
+
+def allows(roles: Iterable[RoleName], what: Event | Action) -> bool:
+    """Say whether any of the roles grants it."""
+    return any(what in GRANTS[role] for role in roles)
+
+
+def roles_that_allow(what: Event | Action) -> list[RoleName]:
+    """Return the roles that grant it, for the sentence that says why somebody may not."""
+    return [role for role in RoleName if what in GRANTS[role]]

@@ -1,0 +1,77 @@
+"""People, their roles on services, and the tokens by which their machines act for them."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from django.contrib.auth.models import AbstractUser, Group
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from releases.domain.roles import RoleName
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+class User(AbstractUser):
+    """A person. Approvals compare persons, never log-ins or tokens."""
+
+    title = models.CharField(_("title"), max_length=100, blank=True, help_text=_("Shown instead of the user name."))
+
+    class Meta(AbstractUser.Meta):
+        verbose_name = _("user")
+        verbose_name_plural = _("users")
+
+    def __str__(self) -> str:
+        return self.title or self.username
+
+
+class Role(models.Model):
+    """What a person may do on the services of one owning group; without a group: on every service."""
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="roles", verbose_name=_("user"))
+    name = models.CharField(_("role"), max_length=30, choices=[(role.value, role.label) for role in RoleName])
+    group = models.ForeignKey(Group, models.CASCADE, related_name="+", verbose_name=_("owning group"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("role")
+        verbose_name_plural = _("roles")
+        constraints = [
+            models.UniqueConstraint(fields=["user", "name", "group"], name="one_role_per_group"),
+            models.UniqueConstraint(fields=["user", "name"], condition=Q(group__isnull=True), name="one_role_everywhere"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user}: {RoleName(self.name).label}" + (f" ({self.group})" if self.group else "")
+
+
+class ApiToken(models.Model):
+    """A bearer token of a person: shown once, stored as a digest, with scopes and an end."""
+
+    user = models.ForeignKey(User, models.PROTECT, related_name="api_tokens", verbose_name=_("user"))
+    name = models.CharField(_("name"), max_length=100)
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    scopes = models.JSONField(_("scopes"), default=list, help_text=_("read, write, approve"))
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    expires_at = models.DateTimeField(_("expires"))
+    revoked_at = models.DateTimeField(_("revoked"), null=True, blank=True)
+    last_used_at = models.DateTimeField(_("last used"), null=True, blank=True, editable=False)
+
+    class Meta:
+        verbose_name = _("API token")
+        verbose_name_plural = _("API tokens")
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return f"{self.user}: {self.name}"
+
+    @staticmethod
+    def digest_of(secret: str) -> str:
+        """The form in which a token is stored. Tokens are long and random, so a plain hash is enough."""
+        return hashlib.sha256(secret.encode()).hexdigest()
+
+    def is_valid(self, now: datetime) -> bool:
+        return self.revoked_at is None and now < self.expires_at and self.user.is_active
