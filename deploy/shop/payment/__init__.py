@@ -1,0 +1,1 @@
+"""Payment (支付): charges, and sometimes declines."""
