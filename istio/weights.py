@@ -1,0 +1,250 @@
+"""Percent of traffic per version: reading it from a VirtualService and writing it there, nothing else.
+
+``with_weights`` is the only place where a weight is changed. It edits raw JSON, so that every field nobody
+here knows stays; it must not talk to anything and must not change its input.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from copy import deepcopy
+
+from istio.documents import (
+    AmbiguousRoutes,
+    InvalidWeight,
+    NoMatchingRoute,
+    SameVersion,
+    SubsetNotDefined,
+    Version,
+    WeightOverflow,
+    describe,
+    fqdn,
+    namespace_of,
+    rules_for_host,
+    subsets_of,
+)
+from istio.mesh import Manifest
+from istio.routes import (
+    Choice,
+    Place,
+    base_routes,
+    destinations_of,
+    effective_weights,
+    index_of,
+    is_managed,
+    is_weighted,
+    route_at,
+    route_name,
+    sections_of,
+    versions_in,
+)
+
+
+def with_weights(
+    virtual_service: Manifest,
+    *,
+    host: str,
+    stable: str | None,
+    candidate: str | None,
+    candidate_weight: int,
+    routes: list[str] | None = None,
+    tls_routes: list[dict[str, object]] | None = None,
+    tcp_routes: list[dict[str, object]] | None = None,
+    stable_host: str | None = None,
+    candidate_host: str | None = None,
+    destination_rules: list[Manifest] | None = None,
+    namespace: str | None = None,
+) -> Manifest:
+    """Return a copy in which the candidate has ``candidate_weight`` percent of each base route.
+
+    ``routes`` names the http routes to edit, ``tls_routes`` and ``tcp_routes`` select by ``port`` and
+    ``sniHosts``; with none given, each of http, tls and tcp has one route with the stable version.
+    ``stable_host`` and ``candidate_host`` split between hosts instead of subsets. ``destination_rules`` are
+    only asked when the weight goes up. ``namespace`` counts when the manifest names none. Equal to the input
+    if nothing is to do; raises one of the thirteen TrafficErrors and then changes nothing.
+    """
+    percent = checked_percent(candidate_weight)
+    home = namespace_of(virtual_service, default=namespace)
+    old = Version(fqdn(stable_host or host, namespace=home), stable or None)
+    new = Version(fqdn(candidate_host or host, namespace=home), candidate or None)
+    if old == new:
+        raise SameVersion(f"Stable and candidate are both {old}; name two versions.")
+    choice = Choice(http=routes or (), tls=tls_routes or (), tcp=tcp_routes or ())
+    places = base_routes(virtual_service, stable=old, namespace=home, choice=choice)
+    result = deepcopy(virtual_service)
+    goes_up = False
+    for place in places:
+        route = route_at(result, place=place)
+        goes_up |= percent > percent_of(new, route=route, place=place, namespace=home)
+        template = destination_of_candidate(
+            route, place=place, namespace=home, stable=old, candidate=new, host=candidate_host or host
+        )
+        _split_route(
+            route, place=place, namespace=home, stable=old, candidate=new, percent=percent, template=template
+        )
+    if goes_up and destination_rules is not None:
+        check_subset(new, destination_rules=destination_rules, namespace=home)
+    return result
+
+
+def weights_of(
+    virtual_service: Manifest,
+    *,
+    host: str,
+    routes: list[str] | None = None,
+    namespace: str | None = None,
+    stable: str | None = None,
+) -> dict[str, float]:
+    """Return the percent each subset of ``host`` gets of its base route, exactly as Istio splits it.
+
+    A destination without a subset is ``""``. The sum is below 100 where other hosts have a share. Without
+    ``routes`` the base routes are those that carry ``stable``, or any version of the host if ``stable`` is
+    None; several are fine as long as they split alike. Raises NoMatchingRoute, AmbiguousRoutes, and what
+    ``with_weights`` raises for routes.
+    """
+    home = namespace_of(virtual_service, default=namespace)
+    full_host = fqdn(host, namespace=home)
+    if stable is not None:
+        choice = Choice(http=routes or ())
+        places = base_routes(
+            virtual_service, stable=Version(full_host, stable), namespace=home, choice=choice
+        )
+    else:
+        places = _routes_to(full_host, virtual_service=virtual_service, namespace=home, only=routes or ())
+    splits = [_split_of(virtual_service, place=place, host=full_host, namespace=home) for place in places]
+    if not splits:
+        raise NoMatchingRoute(
+            f"No route of {describe(virtual_service)} leads to {full_host}; correct host or routes."
+        )
+    if any(split != splits[0] for split in splits):
+        raise AmbiguousRoutes(
+            f"Routes of {describe(virtual_service)} split {full_host} differently "
+            f"({', '.join(map(str, places))}); name the ones that count."
+        )
+    return splits[0]
+
+
+def checked_percent(value: object) -> int:
+    """Return a whole number from 0 to 100. Raises InvalidWeight: true is no number, 10.5 is not rounded."""
+    try:
+        percent = operator.index(value)  # type: ignore[arg-type]  # the point is to refuse what has no index
+    except TypeError:
+        percent = -1
+    if isinstance(value, bool) or not 0 <= percent <= 100:
+        raise InvalidWeight(f"{value!r} is not a weight; give a whole number from 0 to 100.")
+    return percent
+
+
+def percentages(weights: Sequence[int]) -> list[int]:
+    """Scale weights to whole percent that sum to 100, by largest remainder, the first of equals first.
+
+    Weights that sum to 100 come back as they are, and if all are 0 nobody gets anything.
+    """
+    total = sum(weights)
+    if total in {0, 100}:
+        return list(weights)
+    shares = [weight * 100 // total for weight in weights]
+    remainders = [weight * 100 % total for weight in weights]
+    by_remainder = sorted(range(len(weights)), key=lambda index: -remainders[index])
+    for index in by_remainder[: 100 - sum(shares)]:
+        shares[index] += 1
+    return shares
+
+
+def check_subset(version: Version, *, destination_rules: list[Manifest], namespace: str) -> None:
+    """Raise SubsetNotDefined unless a DestinationRule that applies to the host defines the subset."""
+    if version.subset is None:
+        return
+    rules = rules_for_host(destination_rules, host=version.host, namespace=namespace)
+    if not any(name == version.subset for rule in rules for name, _ in subsets_of(rule)):
+        raise SubsetNotDefined(
+            f"No DestinationRule defines subset {version.subset!r} of {version.host}; "
+            "its requests would get 503. Add the subset with the version's labels first."
+        )
+
+
+def percent_of(version: Version, *, route: Manifest, place: Place, namespace: str) -> float:
+    """Return the percent of a route's traffic that a version gets now, 0 if the route does not name it."""
+    index = index_of(version, versions=versions_in(route, place=place, namespace=namespace), place=place)
+    weights = effective_weights(route, place=place)
+    return 0.0 if index is None else weights[index] * 100 / (sum(weights) or 1)
+
+
+def destination_of_candidate(
+    route: Manifest, *, place: Place, namespace: str, stable: Version, candidate: Version, host: str
+) -> Manifest:
+    """Return the candidate's ``destination`` in a route: its own if present, else a copy of the stable one.
+
+    The copy keeps the port and the manifest's spelling of the host; ``host`` is written only if it is
+    another one.
+    """
+    versions = versions_in(route, place=place, namespace=namespace)
+    index = index_of(candidate, versions=versions, place=place)
+    template = versions.index(stable) if index is None else index
+    destination: Manifest = deepcopy(destinations_of(route, place=place)[template]["destination"])
+    if index is not None:
+        return destination
+    if candidate.host != stable.host:
+        destination["host"] = host
+    destination.pop("subset", None)
+    if candidate.subset is not None:
+        destination["subset"] = candidate.subset
+    return destination
+
+
+def _split_route(
+    route: Manifest,
+    *,
+    place: Place,
+    namespace: str,
+    stable: Version,
+    candidate: Version,
+    percent: int,
+    template: Manifest,
+) -> None:
+    """Write the weights of one route in place, adding the candidate as ``template`` if it needs a share."""
+    entries = destinations_of(route, place=place)
+    versions = versions_in(route, place=place, namespace=namespace)
+    stable_index = index_of(stable, versions=versions, place=place)
+    candidate_index = index_of(candidate, versions=versions, place=place)
+    shares = percentages(effective_weights(route, place=place))
+    if candidate_index is None and not percent and len(entries) == 1:
+        return
+    taken = sum(share for index, share in enumerate(shares) if index not in {stable_index, candidate_index})
+    if percent + taken > 100:
+        raise WeightOverflow(
+            f"Other versions have {taken} % of {place}: {percent} % for {candidate} does not fit. "
+            f"Give at most {100 - taken} %, or take the others out first."
+        )
+    is_new = candidate_index is None and percent > 0
+    if is_new:
+        entries.append({"destination": template})
+        shares.append(percent)
+        candidate_index = len(entries) - 1
+    for index, entry in enumerate(entries):
+        share = {stable_index: 100 - taken - percent, candidate_index: percent}.get(index, shares[index])
+        # A lone destination may do without a weight; beside a new one its missing weight would mean 0.
+        if is_new or (entry.get("weight") or 0) != share:
+            entry["weight"] = share
+
+
+def _routes_to(host: str, *, virtual_service: Manifest, namespace: str, only: Sequence[str]) -> list[Place]:
+    return [
+        place
+        for place, route in sections_of(virtual_service)
+        if (route_name(route, place=place) in only if only else not is_managed(route, place=place))
+        and is_weighted(route, place=place)
+        and any(version.host == host for version in versions_in(route, place=place, namespace=namespace))
+    ]
+
+
+def _split_of(virtual_service: Manifest, *, place: Place, host: str, namespace: str) -> dict[str, float]:
+    route = route_at(virtual_service, place=place)
+    weights = effective_weights(route, place=place)
+    split: dict[str, float] = {}
+    for version, weight in zip(versions_in(route, place=place, namespace=namespace), weights, strict=True):
+        if version.host == host:
+            share = weight * 100 / (sum(weights) or 1)
+            split[version.subset or ""] = split.get(version.subset or "", 0.0) + share
+    return split
