@@ -1,0 +1,46 @@
+"""Istio's own CRDs, vendored as data (README.md beside this file: origin, version, licence), read as kinds."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import yaml
+
+from deploy.lab.kubeapi.kinds import Column, Json, Kind
+
+FILE = Path(__file__).with_name("istio-networking.yaml")
+AGE = Column("Age", "date", ".metadata.creationTimestamp")
+
+
+@cache
+def istio_definitions() -> tuple[Json, ...]:
+    """Return the CustomResourceDefinition objects of the vendored file."""
+    return tuple(yaml.load_all(FILE.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader))
+
+
+def istio_kinds() -> tuple[Kind, ...]:
+    """Return VirtualService, DestinationRule and Gateway with the schema of each served version."""
+    return tuple(_kind(definition["spec"]) for definition in istio_definitions())
+
+
+def _kind(spec: Json) -> Kind:
+    versions = sorted((v for v in spec["versions"] if v["served"]), key=lambda v: not v["storage"])
+    names, stored = spec["names"], versions[0]
+    columns = [
+        Column(c["name"], c["type"], c["jsonPath"]) for c in stored.get("additionalPrinterColumns", ())
+    ]
+    return Kind(
+        group=spec["group"],
+        versions=tuple(version["name"] for version in versions),
+        name=names["kind"],
+        plural=names["plural"],
+        short=tuple(names.get("shortNames", ())),
+        namespaced=spec["scope"] == "Namespaced",
+        status="status" in stored.get("subresources", {}),
+        generation=True,
+        custom=True,
+        categories=tuple(names.get("categories", ())),
+        columns=tuple(columns) or (AGE,),
+        schemas={version["name"]: version["schema"]["openAPIV3Schema"] for version in versions},
+    )
