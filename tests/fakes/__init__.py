@@ -1,0 +1,1 @@
+"""Our own stand-ins for the outside systems: they keep the ports' contracts (tests/contracts runs both)."""
