@@ -59,7 +59,18 @@ class Rejected(MeshError):
 
 
 class Unreachable(MeshError):
-    """The API server did not answer, or asked to come back later."""
+    """The API server did not answer, or asked to come back later: then ``retry_after_seconds`` says when."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        ref: Ref | None = None,
+        status: int | None = None,
+        retry_after_seconds: float | None = None,
+    ) -> None:
+        super().__init__(message, ref=ref, status=status)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class Mesh(Protocol):
