@@ -105,7 +105,7 @@ class FakeMesh:
     def fail_next(
         self, error: MeshError, *, on: Call | None = None, times: int = 1, after: bool = False
     ) -> None:
-        """Let the next calls raise ``error``. With ``after`` they are carried out and only the answer is lost."""
+        """Let the next calls raise ``error``; with ``after`` they are done and only the answer is lost."""
         self._failures.append(_Failure(error, on, times, after))
 
     def _live(self, ref: Ref) -> Manifest:
