@@ -4,11 +4,12 @@ Documents stay plain JSON (``Manifest``); these accessors read them without trus
 wrong type is a MalformedRoute and never a crash. TrafficError and its subclasses say why a document cannot
 be edited as asked; ``code`` is part of the contract::
 
-    TrafficError ├── InvalidWeight, SameVersion, NoRoutes, MalformedRoute, RouteNotFound, DuplicateRouteName,
-    AmbiguousRoutes, ├── NoMatchingRoute, NotWeightedRoute, StableDestinationNotFound, DuplicateDestination,
-    WeightOverflow, ├── SubsetNotDefined            the thirteen of ``with_weights`` ├── BadSpec
-    a TrafficSpec that cannot be read (also a ValueError) └── RuleConflict                a rule, sticky
-    split or mirror that this document cannot carry
+    TrafficError
+    ├── InvalidWeight, SameVersion, NoRoutes, MalformedRoute, RouteNotFound, DuplicateRouteName,
+    ├── AmbiguousRoutes, NoMatchingRoute, NotWeightedRoute, StableDestinationNotFound,
+    ├── DuplicateDestination, WeightOverflow, SubsetNotDefined     the thirteen of ``with_weights``
+    ├── BadSpec         a TrafficSpec that cannot be read (also a ValueError)
+    └── RuleConflict    a rule, sticky split, mirror or subset that this document cannot carry
 """
 
 from __future__ import annotations
@@ -100,7 +101,7 @@ class BadSpec(TrafficError, ValueError):
 
 
 class RuleConflict(TrafficError):
-    """This document cannot carry a rule, sticky split or mirror without changing what its owner wrote."""
+    """The document cannot carry what is asked without changing what its owner wrote."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +137,15 @@ def fqdn(host: str, *, namespace: str, domain: str = CLUSTER_DOMAIN) -> str:
 def host_covers(pattern: str, host: str) -> bool:
     """Say whether a full host name, or a wildcard such as ``*.shop.svc``, covers a full host name."""
     return pattern in {host, "*"} or (pattern.startswith("*.") and host.endswith(pattern[1:]))
+
+
+def copied(value: Any) -> Any:
+    """Return a deep copy of JSON in which no two places share an object, as they do after YAML anchors."""
+    if isinstance(value, dict):
+        return {key: copied(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [copied(item) for item in value]
+    return value
 
 
 def describe(document: Manifest) -> str:
@@ -239,7 +249,7 @@ def name_of(document: Manifest) -> str:
 
 
 def namespace_of(document: Manifest, *, default: str | None = None) -> str:
-    """Return the namespace; ``default``, else "default", if the document names none. Raises MalformedRoute."""
+    """Return the namespace, ``default`` (else "default") if the document has none. Raises MalformedRoute."""
     return text_at(metadata_of(document), "namespace", where="metadata") or default or DEFAULT_NAMESPACE
 
 

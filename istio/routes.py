@@ -17,7 +17,9 @@ from istio.documents import (
     StableDestinationNotFound,
     Version,
     describe,
+    fqdn,
     mapping_at,
+    namespace_of,
     objects_at,
     spec_of,
     text_at,
@@ -245,3 +247,22 @@ def route_at(virtual_service: Manifest, *, place: Place) -> Manifest:
     if place.index >= len(routes):
         raise MalformedRoute(f"{describe(virtual_service)} has no {place}; read it from the cluster again.")
     return routes[place.index]
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Stable and candidate of one service as one document means them; ``host`` is as it was asked for."""
+
+    host: str
+    stable: Version
+    candidate: Version
+    namespace: str
+
+
+def pair_in(
+    virtual_service: Manifest, *, host: str, stable: str | None, candidate: str | None, namespace: str | None
+) -> Pair:
+    """Return the two subsets of a host as versions; ``namespace`` counts when the document names none."""
+    home = namespace_of(virtual_service, default=namespace)
+    full_host = fqdn(host, namespace=home)
+    return Pair(host, Version(full_host, stable or None), Version(full_host, candidate or None), home)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
-from copy import deepcopy
 
 from istio.documents import (
     AmbiguousRoutes,
@@ -18,6 +17,7 @@ from istio.documents import (
     SubsetNotDefined,
     Version,
     WeightOverflow,
+    copied,
     describe,
     fqdn,
     namespace_of,
@@ -27,6 +27,7 @@ from istio.documents import (
 from istio.mesh import Manifest
 from istio.routes import (
     Choice,
+    Pair,
     Place,
     base_routes,
     destinations_of,
@@ -66,25 +67,25 @@ def with_weights(
     """
     percent = checked_percent(candidate_weight)
     home = namespace_of(virtual_service, default=namespace)
-    old = Version(fqdn(stable_host or host, namespace=home), stable or None)
-    new = Version(fqdn(candidate_host or host, namespace=home), candidate or None)
-    if old == new:
-        raise SameVersion(f"Stable and candidate are both {old}; name two versions.")
+    pair = Pair(
+        candidate_host or host,
+        stable=Version(fqdn(stable_host or host, namespace=home), stable or None),
+        candidate=Version(fqdn(candidate_host or host, namespace=home), candidate or None),
+        namespace=home,
+    )
+    if pair.stable == pair.candidate:
+        raise SameVersion(f"Stable and candidate are both {pair.stable}; name two versions.")
     choice = Choice(http=routes or (), tls=tls_routes or (), tcp=tcp_routes or ())
-    places = base_routes(virtual_service, stable=old, namespace=home, choice=choice)
-    result = deepcopy(virtual_service)
-    goes_up = False
+    places = base_routes(virtual_service, stable=pair.stable, namespace=home, choice=choice)
+    result: Manifest = copied(virtual_service)
+    now = [
+        percent_of(pair.candidate, route=route_at(result, place=place), place=place, namespace=home)
+        for place in places
+    ]
     for place in places:
-        route = route_at(result, place=place)
-        goes_up |= percent > percent_of(new, route=route, place=place, namespace=home)
-        template = destination_of_candidate(
-            route, place=place, namespace=home, stable=old, candidate=new, host=candidate_host or host
-        )
-        _split_route(
-            route, place=place, namespace=home, stable=old, candidate=new, percent=percent, template=template
-        )
-    if goes_up and destination_rules is not None:
-        check_subset(new, destination_rules=destination_rules, namespace=home)
+        _split_route(route_at(result, place=place), place=place, pair=pair, percent=percent)
+    if percent > min(now) and destination_rules is not None:
+        check_subset(pair.candidate, destination_rules=destination_rules, namespace=home)
     return result
 
 
@@ -171,55 +172,44 @@ def percent_of(version: Version, *, route: Manifest, place: Place, namespace: st
     return 0.0 if index is None else weights[index] * 100 / (sum(weights) or 1)
 
 
-def destination_of_candidate(
-    route: Manifest, *, place: Place, namespace: str, stable: Version, candidate: Version, host: str
-) -> Manifest:
+def destination_of_candidate(route: Manifest, *, place: Place, pair: Pair) -> Manifest:
     """Return the candidate's ``destination`` in a route: its own if present, else a copy of the stable one.
 
-    The copy keeps the port and the manifest's spelling of the host; ``host`` is written only if it is
+    The copy keeps the port and the manifest's spelling of the host; the pair's is written only if it is
     another one.
     """
-    versions = versions_in(route, place=place, namespace=namespace)
-    index = index_of(candidate, versions=versions, place=place)
-    template = versions.index(stable) if index is None else index
-    destination: Manifest = deepcopy(destinations_of(route, place=place)[template]["destination"])
+    versions = versions_in(route, place=place, namespace=pair.namespace)
+    index = index_of(pair.candidate, versions=versions, place=place)
+    template = versions.index(pair.stable) if index is None else index
+    destination: Manifest = copied(destinations_of(route, place=place)[template]["destination"])
     if index is not None:
         return destination
-    if candidate.host != stable.host:
-        destination["host"] = host
+    if pair.candidate.host != pair.stable.host:
+        destination["host"] = pair.host
     destination.pop("subset", None)
-    if candidate.subset is not None:
-        destination["subset"] = candidate.subset
+    if pair.candidate.subset is not None:
+        destination["subset"] = pair.candidate.subset
     return destination
 
 
-def _split_route(
-    route: Manifest,
-    *,
-    place: Place,
-    namespace: str,
-    stable: Version,
-    candidate: Version,
-    percent: int,
-    template: Manifest,
-) -> None:
-    """Write the weights of one route in place, adding the candidate as ``template`` if it needs a share."""
+def _split_route(route: Manifest, *, place: Place, pair: Pair, percent: int) -> None:
+    """Write the weights of one route in place, adding the candidate if it needs a share."""
     entries = destinations_of(route, place=place)
-    versions = versions_in(route, place=place, namespace=namespace)
-    stable_index = index_of(stable, versions=versions, place=place)
-    candidate_index = index_of(candidate, versions=versions, place=place)
+    versions = versions_in(route, place=place, namespace=pair.namespace)
+    stable_index = index_of(pair.stable, versions=versions, place=place)
+    candidate_index = index_of(pair.candidate, versions=versions, place=place)
     shares = percentages(effective_weights(route, place=place))
     if candidate_index is None and not percent and len(entries) == 1:
         return
     taken = sum(share for index, share in enumerate(shares) if index not in {stable_index, candidate_index})
     if percent + taken > 100:
         raise WeightOverflow(
-            f"Other versions have {taken} % of {place}: {percent} % for {candidate} does not fit. "
+            f"Other versions have {taken} % of {place}: {percent} % for {pair.candidate} does not fit. "
             f"Give at most {100 - taken} %, or take the others out first."
         )
     is_new = candidate_index is None and percent > 0
     if is_new:
-        entries.append({"destination": template})
+        entries.append({"destination": destination_of_candidate(route, place=place, pair=pair)})
         shares.append(percent)
         candidate_index = len(entries) - 1
     for index, entry in enumerate(entries):

@@ -1,0 +1,83 @@
+"""The mirror Weir adds to a base route, and how it is known again.
+
+It is an entry of ``mirrors`` that leads to the candidate. While it is there an annotation names that
+destination, so that a mirror of the owner's is never taken for Weir's.
+"""
+
+from __future__ import annotations
+
+from istio.documents import (
+    RuleConflict,
+    Version,
+    annotations_of,
+    mapping_at,
+    namespace_of,
+    objects_at,
+    version_at,
+)
+from istio.marks import MIRROR, with_annotations
+from istio.mesh import Manifest
+from istio.routes import Pair, Place, route_at, sections_of
+from istio.weights import destination_of_candidate
+
+
+def with_mirror(document: Manifest, *, percent: float, places: list[Place], pair: Pair) -> Manifest:
+    """Return a copy in which the routes at ``places`` mirror to the candidate.
+
+    Raises RuleConflict where the owner mirrors to the candidate already, or uses the older ``mirror`` field.
+    """
+    for place, route in sections_of(document, only=["http"]):
+        if mirrors_to(pair.candidate, route=route, place=place, namespace=pair.namespace):
+            raise RuleConflict(
+                f"{place} already mirrors to {pair.candidate}; take that out, or leave Weir's mirror out."
+            )
+    result = with_annotations(document, changes={MIRROR: _mark(pair.candidate)})
+    for place in places:
+        route = route_at(result, place=place)
+        if route.get("mirror") is not None:
+            raise RuleConflict(
+                f"{place} has a `mirror` of its owner's, and Istio takes no `mirrors` beside it. "
+                "Rewrite it as an entry of `mirrors` first, or leave Weir's mirror out."
+            )
+        destination = destination_of_candidate(route, place=place, pair=pair)
+        entry = {"destination": destination, "percentage": {"value": percent}}
+        route["mirrors"] = [*objects_at(route, "mirrors", where=str(place)), entry]
+    return result
+
+
+def without_mirror(document: Manifest) -> Manifest:
+    """Return a copy without the mirror that Weir's annotation names, and without the annotation."""
+    mark = annotations_of(document).get(MIRROR)
+    result = with_annotations(document, changes={MIRROR: None})
+    if mark is None:
+        return result
+    namespace = namespace_of(document)
+    for place, route in sections_of(result, only=["http"]):
+        entries = objects_at(route, "mirrors", where=str(place))
+        versions = _versions(entries, place=place, namespace=namespace)
+        kept = [entry for entry, version in zip(entries, versions, strict=True) if _mark(version) != mark]
+        if kept:
+            route["mirrors"] = kept
+        elif entries:
+            del route["mirrors"]
+    return result
+
+
+def mirrors_to(version: Version, *, route: Manifest, place: Place, namespace: str) -> list[Manifest]:
+    """Return the route's ``mirrors`` entries that lead to a version, in order. Raises MalformedRoute."""
+    entries = objects_at(route, "mirrors", where=str(place))
+    versions = _versions(entries, place=place, namespace=namespace)
+    return [entry for entry, found in zip(entries, versions, strict=True) if found == version]
+
+
+def _versions(entries: list[Manifest], *, place: Place, namespace: str) -> list[Version]:
+    found = []
+    for index, entry in enumerate(entries):
+        where = f"{place}/mirrors[{index}]"
+        destination = mapping_at(entry, "destination", where=where)
+        found.append(version_at(destination, namespace=namespace, where=f"{where}/destination"))
+    return found
+
+
+def _mark(version: Version) -> str:
+    return f"{version.host}/{version.subset or ''}"

@@ -1,0 +1,179 @@
+"""One value says what the mesh shall do for a service; ``render`` is the one function that writes it.
+
+Plans, manual changes, previews, fingerprints, drift detection and rollback all use it. Everything here is
+pure: documents in, copies out. Header rules, user lists and sticky users become managed routes: copies of the
+base route, directly before it, named ``weir-...``, with the match narrowed and a single destination.
+"""
+
+from __future__ import annotations
+
+import json
+
+from istio.documents import RuleConflict, copied, describe, spec_of, subsets_of
+from istio.drift import has_drifted, owned_part
+from istio.marks import annotated, unmarked, without_weir
+from istio.matches import Condition, conditions_of, narrowed, sticky_conditions
+from istio.mesh import Manifest
+from istio.mirrors import with_mirror, without_mirror
+from istio.routes import (
+    MANAGED_PREFIX,
+    Choice,
+    Pair,
+    Place,
+    base_routes,
+    destinations_of,
+    is_managed,
+    pair_in,
+    route_at,
+    route_name,
+    sections_of,
+    versions_in,
+)
+from istio.rules import Match, Rule
+from istio.spec import Mirror, Sticky, TrafficSpec
+from istio.weights import check_subset, destination_of_candidate, with_weights
+
+__all__ = [
+    "MAX_OBJECT_BYTES",
+    "Match",
+    "Mirror",
+    "Rule",
+    "Sticky",
+    "TrafficSpec",
+    "annotated",
+    "cleaned",
+    "has_drifted",
+    "owned_part",
+    "render",
+    "with_subset",
+    "without_weir",
+]
+
+# etcd takes requests of 1.5 MiB; the rest is for managedFields and the owner's annotations.
+MAX_OBJECT_BYTES = 1024 * 1024
+
+
+def render(
+    spec: TrafficSpec,
+    virtual_service: Manifest,
+    *,
+    host: str,
+    stable: str | None,
+    candidate: str | None,
+    routes: list[str] | None = None,
+    destination_rules: list[Manifest] | None = None,
+    namespace: str | None = None,
+) -> Manifest:
+    """Return a copy of the document that does what the spec says for this service.
+
+    What an earlier rendering left is taken out first, so rendering twice is rendering once; an empty spec
+    renders the rollback. ``destination_rules`` are asked only if the spec sends more to the candidate.
+    Raises what ``with_weights`` raises, and RuleConflict.
+    """
+    pair = pair_in(virtual_service, host=host, stable=stable, candidate=candidate, namespace=namespace)
+    document = with_weights(
+        _without_managed(virtual_service),
+        host=host,
+        stable=stable,
+        candidate=candidate,
+        candidate_weight=spec.candidate_weight,
+        routes=routes,
+        destination_rules=destination_rules,
+        namespace=namespace,
+    )
+    if not (spec.rules or spec.sticky or spec.mirror):
+        return document
+    if spec.reaches_candidate and destination_rules is not None:
+        check_subset(pair.candidate, destination_rules=destination_rules, namespace=pair.namespace)
+    places = base_routes(
+        document, stable=pair.stable, namespace=pair.namespace, choice=Choice(http=routes or ())
+    )
+    http = [place for place in places if place.section == "http"]
+    if not http:
+        raise RuleConflict(
+            f"{describe(document)} has no http route to {pair.stable}: rules, sticky users, mirrors need it."
+        )
+    managed = [_managed_routes(spec, document=document, place=place, pair=pair) for place in http]
+    if spec.mirror:
+        document = with_mirror(document, percent=spec.mirror.percent, places=http, pair=pair)
+    for place, ours in reversed(list(zip(http, managed, strict=True))):
+        document["spec"]["http"][place.index : place.index] = ours
+    _check_size(document)
+    return document
+
+
+def cleaned(virtual_service: Manifest) -> Manifest:
+    """Return a copy with nothing of Weir in it: no managed route, mirror or annotation. Weights stay.
+
+    Raises MalformedRoute.
+    """
+    return unmarked(_without_managed(virtual_service))
+
+
+def with_subset(destination_rule: Manifest, *, name: str, labels: dict[str, str]) -> Manifest:
+    """Return a copy that defines a subset; equal to the input if it does so already.
+
+    Raises RuleConflict if the subset is there with other labels, MalformedRoute.
+    """
+    known = dict(subsets_of(destination_rule))
+    result: Manifest = copied(destination_rule)
+    if name in known and known[name] != labels:
+        raise RuleConflict(
+            f"{describe(destination_rule)} defines subset {name!r} with labels {known[name]}, not {labels}; "
+            "correct the rule or the version's labels."
+        )
+    if name not in known:
+        spec = spec_of(result)
+        spec["subsets"] = [*(spec.get("subsets") or []), {"name": name, "labels": dict(labels)}]
+        result["spec"] = spec
+    return result
+
+
+def _without_managed(virtual_service: Manifest) -> Manifest:
+    """Return a copy without managed routes and without the mirror Weir added."""
+    result = without_mirror(virtual_service)
+    routes = list(sections_of(result, only=["http"]))
+    if routes:
+        result["spec"]["http"] = [route for place, route in routes if not is_managed(route, place=place)]
+    return result
+
+
+def _managed_routes(spec: TrafficSpec, *, document: Manifest, place: Place, pair: Pair) -> list[Manifest]:
+    """Return the managed routes of one base route, in the order in which they must stand before it."""
+    wanted: list[tuple[str, str, list[Condition]]] = [
+        (name, rule.to, conditions_of(rule.match))
+        for name, rule in zip(spec.rule_names(), spec.rules, strict=True)
+    ]
+    if spec.sticky and (conditions := sticky_conditions(spec.sticky)):
+        wanted.append(("sticky", "candidate", conditions))
+    base = route_at(document, place=place)
+    base_name = route_name(base, place=place)
+    prefix = f"{MANAGED_PREFIX}{base_name}." if base_name else MANAGED_PREFIX
+    return [
+        {
+            **copied(base),
+            "name": f"{prefix}{name}",
+            "match": narrowed(base, place=place, conditions=conditions),
+            "route": [_entry_for(to, route=base, place=place, pair=pair)],
+        }
+        for name, to, conditions in wanted
+    ]
+
+
+def _entry_for(to: str, *, route: Manifest, place: Place, pair: Pair) -> Manifest:
+    """Return the only destination of a managed route: the base's own entry for the version, unweighted."""
+    version = pair.stable if to == "stable" else pair.candidate
+    versions = versions_in(route, place=place, namespace=pair.namespace)
+    if version in versions:
+        entry = copied(destinations_of(route, place=place)[versions.index(version)])
+        return {key: value for key, value in entry.items() if key != "weight"}
+    return {"destination": destination_of_candidate(route, place=place, pair=pair)}
+
+
+def _check_size(document: Manifest) -> None:
+    size = len(json.dumps(document, ensure_ascii=False).encode(errors="replace"))
+    if size > MAX_OBJECT_BYTES:
+        raise RuleConflict(
+            f"{describe(document)} would have {size} bytes, more than the {MAX_OBJECT_BYTES} that "
+            "Kubernetes stores safely. Shorten the user lists, or use a sticky percentage."
+        )
