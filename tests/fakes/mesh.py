@@ -1,4 +1,8 @@
-"""FakeMesh: the mesh in memory, with the API server's rules for versions and with failures on demand."""
+"""FakeMesh: the mesh in memory, with the API server's rules for versions and with failures on demand.
+
+VirtualServices, DestinationRules and Gateways must fit Istio's CRDs, as on a cluster. Unknown fields are
+kept, as by a cluster whose CRDs are newer than the vendored ones.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from deploy.lab.kubeapi.crds import istio_kinds
+from deploy.lab.kubeapi.failures import ApiFailure
+from deploy.lab.kubeapi.schemas import checked
 from istio.mesh import Conflict, Manifest, MeshError, NotFound, Ref, Rejected
 
 Call = Literal["get", "list", "put"]
@@ -77,6 +84,7 @@ class FakeMesh:
             )
         if version != before:
             raise Conflict(f"{ref} changed since it was read; read it again", ref=ref, status=409)
+        _check(ref, manifest)
         stored = self._stored(live, manifest, dry_run=dry_run)
         after = stored["metadata"]["resourceVersion"]
         self.log.append(Write(ref, copy.deepcopy(manifest), before, after, dry_run))
@@ -143,6 +151,18 @@ def ref_of(manifest: Manifest) -> Ref:
     """Return what a manifest is called."""
     metadata = manifest["metadata"]
     return Ref(manifest["kind"], metadata.get("namespace", ""), metadata["name"])
+
+
+def _check(ref: Ref, manifest: Manifest) -> None:
+    """Refuse what Istio's CRDs refuse; other kinds are not checked."""
+    kind = next((kind for kind in istio_kinds() if kind.name == ref.kind), None)
+    if kind is None:
+        return
+    try:
+        checked(kind, manifest["apiVersion"].partition("/")[2], manifest, validation="Ignore")
+    except ApiFailure as failure:
+        message = f"Could not write {ref}: the API server answered {failure.status}: {failure}"
+        raise Rejected(message, ref=ref, status=failure.status) from failure
 
 
 def _labels(manifest: Manifest) -> Mapping[str, str]:

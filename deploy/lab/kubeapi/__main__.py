@@ -1,7 +1,7 @@
 """Run the endpoint: ``python -m deploy.lab.kubeapi --port 0 --state FOLDER``.
 
-When it is ready, FOLDER holds ``kubeapi.port``, ``kubeconfig`` and ``kubeapi.json`` (the addresses and this process's
-id). SIGTERM or SIGINT ends it; whatever ends it, the objects are there after the next start.
+When it is ready, FOLDER holds ``kubeapi.port``, ``kubeconfig`` and ``kubeapi.json`` (the addresses and this
+process's id). SIGTERM or SIGINT ends it; whatever ends it, the objects are there after the next start.
 """
 
 from __future__ import annotations
@@ -43,11 +43,20 @@ class Protocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Give the request a way to cut its connection."""
         super().on_message_begin()
-        self.scope["extensions"] = {"lab.abort": self.transport.abort}  # type: ignore[typeddict-item]  # our own extension
+        self.scope["extensions"] = {"lab.abort": {"cut": self.transport.abort}}
 
 
 class Server(uvicorn.Server):
-    """A server that leaves signals to the process: two of them run in one event loop."""
+    """A server that leaves signals to the process, as two run in one event loop, and says when it accepts."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.accepting = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start to accept requests."""
+        await super().startup(sockets)
+        self.accepting.set()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -124,16 +133,16 @@ def _server(application: Any, **settings: Any) -> Server:
 
 async def _announce(state: Path, keys: Credentials, servers: list[tuple[Server, socket.socket]]) -> None:
     """Write the addresses as soon as both servers accept requests."""
-    while not all(server.started for server, _ in servers):
-        await asyncio.sleep(0.005)
+    for server, _ in servers:
+        await server.accepting.wait()
     (_, api), (_, log) = servers
-    server, writes = (
+    url, writes = (
         f"https://127.0.0.1:{api.getsockname()[1]}",
         f"http://127.0.0.1:{log.getsockname()[1]}/lab/requests",
     )
-    write_kubeconfig(state / "kubeconfig", server=server, token=keys.token, authority=keys.authority)
+    write_kubeconfig(state / "kubeconfig", server=url, token=keys.token, authority=keys.authority)
     facts = {
-        "api_server": server,
+        "api_server": url,
         "writes": writes,
         "kubeconfig": str(state / "kubeconfig"),
         "pid": os.getpid(),

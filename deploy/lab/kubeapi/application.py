@@ -1,4 +1,4 @@
-"""The Kubernetes API as a web application: authenticate, resolve, answer, log; and fail when a test asked for it."""
+"""The Kubernetes API as a web application: authenticate, resolve, answer, log, fail where a test wants it."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from deploy.lab.kubeapi import discovery, openapi, reads
+from deploy.lab.kubeapi import reads
 from deploy.lab.kubeapi.bodies import read_body, read_object
+from deploy.lab.kubeapi.documents import document
 from deploy.lab.kubeapi.failures import ApiFailure, unknown_path
 from deploy.lab.kubeapi.faults import Fault, Faults
 from deploy.lab.kubeapi.kinds import Catalogue, Json
@@ -55,7 +56,7 @@ class KubernetesApi:
         self.application = Starlette(routes=[Route("/{path:path}", self.serve, methods=METHODS)])
 
     async def serve(self, request: Request) -> Response:
-        """Answer one request. Its body is read first: between reading and writing the store nothing may await."""
+        """Answer one request. Its body is read first: between reading and writing the store none awaits."""
         began = time.perf_counter()
         content = await request.body()
         call: Call | None = None
@@ -97,31 +98,11 @@ class KubernetesApi:
         return resolve(self._catalogue, request.method, request.url.path, request.query_params)
 
     def _document(self, path: str) -> Response:
-        match [part for part in path.split("/") if part]:
-            case ["version"]:
-                found: Json | None = discovery.version()
-            case ["api"]:
-                found = discovery.core_versions()
-            case ["apis"]:
-                found = discovery.groups(self._catalogue)
-            case ["apis", group]:
-                found = discovery.group(self._catalogue, group)
-            case ["api", version]:
-                found = discovery.resources(self._catalogue, "", version)
-            case ["apis", group, version]:
-                found = discovery.resources(self._catalogue, group, version)
-            case ["openapi", "v3"]:
-                found = openapi.index(self._catalogue)
-            case ["openapi", "v3", "api", version]:
-                found = openapi.document(self._catalogue, "", version)
-            case ["openapi", "v3", "apis", group, version]:
-                found = openapi.document(self._catalogue, group, version)
-            case ["openapi", "v2"]:
-                return Response(b"", media_type=SWAGGER_2)
-            case ["healthz" | "livez" | "readyz"]:
-                return PlainTextResponse("ok")
-            case _:
-                found = None
+        if path in OPEN_PATHS:
+            return PlainTextResponse("ok")
+        if path == "/openapi/v2":
+            return Response(b"", media_type=SWAGGER_2)
+        found = document(self._catalogue, [part for part in path.split("/") if part])
         if found is None:
             raise unknown_path()
         return JSONResponse(found)
@@ -221,7 +202,7 @@ async def _provoke(request: Request, fault: Fault | None, *, when: str) -> None:
     if fault.delay_seconds:
         await asyncio.sleep(fault.delay_seconds)
     if fault.drop:
-        request.scope["extensions"]["lab.abort"]()
+        request.scope["extensions"]["lab.abort"]["cut"]()
         raise ApiFailure(499, "Dropped", "the connection was cut by the lab's fault hook")
     failure = fault.failure()
     if failure is not None:
@@ -241,7 +222,7 @@ def _media_type(request: Request) -> str:
 
 
 def _options(query: Mapping[str, str], user_agent: str) -> WriteOptions:
-    manager = query.get("fieldManager") or user_agent.split("/")[0] or "unknown"
+    manager = query.get("fieldManager") or user_agent.partition("/")[0] or "unknown"
     return WriteOptions(
         manager=manager,
         dry_run=query.get("dryRun") == "All",

@@ -32,7 +32,7 @@ class Credentials:
 
 
 def credentials(state: Path) -> Credentials:
-    """Return the credentials of a state folder, making what is missing. Keys and token are readable by their owner only."""
+    """Return the credentials of a state folder, making what is missing, readable by their owner only."""
     found = state / "tls"
     authority, certificate, key = found / "ca.crt", found / "server.crt", found / "server.key"
     token = state / "kubeapi.token"
@@ -122,5 +122,6 @@ def _builder(
 def _usage(*, signs: bool) -> x509.KeyUsage:
     return x509.KeyUsage(
         digital_signature=not signs, key_cert_sign=signs, crl_sign=signs, content_commitment=False,
-        key_encipherment=False, data_encipherment=False, key_agreement=False, encipher_only=False, decipher_only=False,
+        key_encipherment=False, data_encipherment=False, key_agreement=False, encipher_only=False,
+        decipher_only=False,
     )  # fmt: skip

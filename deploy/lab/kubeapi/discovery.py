@@ -1,4 +1,4 @@
-"""What clients ask first: versions, groups and resources. The legacy documents; kubectl falls back to them."""
+"""What clients ask first: versions, groups, resources. The legacy documents: kubectl falls back to them."""
 
 from __future__ import annotations
 

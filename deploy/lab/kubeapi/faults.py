@@ -26,9 +26,10 @@ _REASONS = {
 class Fault:
     """What to do to the next ``times`` requests that match.
 
-    ``verb`` is a Kubernetes verb, an HTTP method or ``*``. ``delay_seconds`` comes first, then ``drop`` (the connection
-    is cut without an answer) or ``status``. ``when`` is ``before`` (the request has no effect unless it is only
-    delayed) or ``after`` (it is carried out and only its answer is delayed, lost or replaced).
+    ``verb`` is a Kubernetes verb, an HTTP method or ``*``. ``delay_seconds`` comes first, then ``drop`` (the
+    connection is cut without an answer) or ``status``. ``when`` is ``before`` (the request has no effect
+    unless it is only delayed) or ``after`` (it is carried out and only its answer is delayed, lost or
+    replaced).
     """
 
     verb: str = "*"

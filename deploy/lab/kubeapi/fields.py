@@ -1,8 +1,8 @@
 """Sets of field paths: what ``managedFields`` speak of.
 
-A path is a tuple of elements in FieldsV1 spelling: ``f:name`` for a field, ``k:{"name":"x"}`` for an item of a keyed
-list, ``v:"x"`` for a member of a set. Every other list is one value, as in Istio's CRDs, where all lists are.
-Source: sigs.k8s.io/structured-merge-diff, fieldpath/serialize-pe.go.
+A path is a tuple of elements in FieldsV1 spelling: ``f:name`` for a field, ``k:{"name":"x"}`` for an item of
+a keyed list, ``v:"x"`` for a member of a set. Every other list is one value, as in Istio's CRDs, where all
+lists are. Source: sigs.k8s.io/structured-merge-diff, fieldpath/serialize-pe.go.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from deploy.lab.kubeapi.patches import UNORDERED_SETS, merge_key
 Path = tuple[str, ...]
 
 _OWNED_BY_THE_SERVER = frozenset(
-    {"name", "namespace", "uid", "creationTimestamp", "generation", "resourceVersion", "managedFields", "selfLink",
+    {"name", "namespace", "uid", "creationTimestamp", "generation", "resourceVersion", "managedFields",
+    "selfLink",
      "deletionTimestamp", "deletionGracePeriodSeconds"}
 )  # fmt: skip
 _ASSOCIATIVE_IN_METADATA = frozenset({"finalizers", "ownerReferences"})
@@ -72,7 +73,7 @@ def list_elements(items: list[Any], field: str, *, keyed: bool) -> dict[str, Any
 
 
 def combine(live: Any, applied: Any, field: str, *, keyed: bool) -> Any:
-    """Return ``live`` with every field of ``applied`` set: maps and keyed lists merge, all else is replaced."""
+    """Return ``live`` with the fields of ``applied`` set: maps and keyed lists merge, others go."""
     if isinstance(live, dict) and isinstance(applied, dict):
         merged = dict(live)
         for name, value in applied.items():

@@ -1,4 +1,4 @@
-"""The objects on disk: one line per change, so that a killed process comes back with everything it answered for."""
+"""The objects on disk, one line per change: a killed process comes back with everything it answered for."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Entry:
 
 
 class Journal:
-    """An append-only file of changes. Each line reaches the operating system before the client gets its answer.
+    """An append-only file of changes. A line reaches the operating system before the client gets its answer.
 
     It survives a killed process; it does not promise to survive a power cut, which costs a sync per write.
     """

@@ -12,7 +12,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One printer column: ``path`` is the dotted path below the object, as in a CRD's additionalPrinterColumns."""
+    """One printer column: ``path`` is dotted, as in a CRD's additionalPrinterColumns."""
 
     name: str
     type: str
@@ -21,11 +21,11 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind of object. ``versions`` are the served ones, most preferred first; the first is the stored one.
+    """One kind of object. ``versions`` are the served ones, preferred first; the first is the stored one.
 
-    ``generation`` counts changes of everything but metadata and status. ``custom`` kinds have the rules of CRDs:
-    no strategic merge patch, and a replace must name the resourceVersion. ``schemas`` maps a version to its
-    structural schema. ``virtual`` kinds are answered and never stored.
+    ``generation`` counts changes of everything but metadata and status. ``custom`` kinds have the rules of
+    CRDs: no strategic merge patch, and a replace must name the resourceVersion. ``schemas`` maps a version to
+    its structural schema. ``virtual`` kinds are answered and never stored.
     """
 
     group: str

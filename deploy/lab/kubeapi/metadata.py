@@ -87,9 +87,8 @@ def check_identity(kind: Kind, version: str, obj: Json, *, namespace: str, name:
     if not isinstance(metadata, dict):
         raise bad_request("the body has no metadata")
     if metadata.get("namespace", namespace) != namespace:
-        raise bad_request(
-            f"the namespace of the provided object does not match the namespace sent on the request ({namespace!r})"
-        )
+        rule = "the namespace of the provided object does not match the namespace sent on the request"
+        raise bad_request(f"{rule} ({namespace})")
     if name and metadata.get("name", name) != name:
         raise bad_request(
             f"the name of the object ({metadata['name']}) does not match the name on the URL ({name})"
@@ -110,7 +109,9 @@ def check_metadata(kind: Kind, obj: Json) -> None:
         causes.append(Cause("FieldValueInvalid", f'Invalid value: "{name}": {rule}', "metadata.name"))
     for key, value in (metadata.get("labels") or {}).items():
         if not isinstance(value, str) or len(value) > 63 or not _LABEL_VALUE.match(value):
-            text = f"Invalid value: {value!r}: a valid label must be an empty string or consist of alphanumeric characters"
+            text = (
+                f"Invalid value: {value!r}: a valid label must be empty or consist of alphanumeric characters"
+            )
             causes.append(Cause("FieldValueInvalid", text, f"metadata.labels.{key}"))
     for key, value in (metadata.get("annotations") or {}).items():
         if not isinstance(value, str):

@@ -18,7 +18,7 @@ APPLY, UPDATE = "Apply", "Update"
 
 @dataclass(frozen=True, slots=True)
 class Writer:
-    """Who writes: the field manager, by which operation, at which apiVersion and subresource, when (RFC 3339)."""
+    """Who writes: the field manager, by which operation, apiVersion and subresource, when (RFC 3339)."""
 
     manager: str
     operation: str
@@ -59,7 +59,7 @@ class Ownership:
         return {**entry, "subresource": self.writer.subresource} if self.writer.subresource else entry
 
     def belongs_to(self, writer: Writer) -> bool:
-        """Say whether this is the writer's own entry; time and, for applies, the version do not tell entries apart."""
+        """Say whether this is the writer's own entry; time and, for applies, version do not matter."""
         mine, other = self.writer, writer
         same = (mine.manager, mine.operation, mine.subresource) == (
             other.manager,
@@ -98,7 +98,7 @@ def after_update(
 
 
 def apply(kind: Kind, *, live: Json | None, applied: Json, writer: Writer, force: bool) -> Json:
-    """Return the object after a server-side apply, ``managedFields`` included. Raises ApiFailure 409 on conflicts."""
+    """Return the object after a server-side apply, ``managedFields`` included. Raises ApiFailure 409."""
     held = owners(live)
     wanted = leaves(kind, applied, subresource=writer.subresource)
     mine = next((entry for entry in held if entry.belongs_to(writer)), None)

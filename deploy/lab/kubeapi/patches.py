@@ -55,7 +55,7 @@ def merge(target: Any, patch: Any) -> Any:
 
 
 def json_patch(target: Json, operations: Any) -> Json:
-    """Return ``target`` changed by a JSON patch (RFC 6902). A failed ``test`` or path is 422, as on the server."""
+    """Return ``target`` changed by a JSON patch (RFC 6902). A failed ``test`` is 422, as on the server."""
     if not isinstance(operations, list):
         raise bad_request("error decoding patch: json: a JSON patch is a list of operations")
     try:
@@ -72,7 +72,7 @@ def json_patch(target: Json, operations: Any) -> Json:
 
 
 def strategic_merge(target: Any, patch: Any, *, field: str = "") -> Any:
-    """Return ``target`` changed by a strategic merge patch: as a merge patch, but keyed lists merge by their key."""
+    """Return ``target`` changed by a strategic merge patch: a merge patch whose keyed lists merge by key."""
     if isinstance(patch, list):
         return _strategic_list(target if isinstance(target, list) else [], patch, field)
     if not isinstance(patch, dict):

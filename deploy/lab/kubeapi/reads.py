@@ -63,7 +63,7 @@ def listing(store: Store, view: View) -> Json:
     """Return the selected objects as a list or a table, at the present revision."""
     kind = view.target.kind
     selects = selector(view.labels, view.fields)
-    objects = [view.object(o) for o in store.list(kind, namespace=view.target.namespace) if selects(o)]
+    objects = [view.object(o) for o in store.select(kind, namespace=view.target.namespace) if selects(o)]
     revision = str(store.revision)
     if view.as_table:
         return view.rows(objects, revision=revision)
@@ -97,7 +97,7 @@ class Watch:
         )
 
     async def events(self) -> AsyncIterator[bytes]:
-        """Yield one JSON line per event; bookmarks keep the client's version fresh and find dead connections."""
+        """Yield one JSON line per event; bookmarks keep the client's version fresh, find dead connections."""
         try:
             for line in self._opening():
                 yield line
@@ -111,12 +111,11 @@ class Watch:
         self._store.unwatch(self._watcher)
 
     def _opening(self) -> list[bytes]:
-        lines = []
+        lines: list[bytes] = []
         if self._whole:
             target = self._view.target
-            for obj in self._store.list(target.kind, namespace=target.namespace):
-                if self._selects(obj):
-                    lines.append(self._event("ADDED", obj))
+            stored = self._store.select(target.kind, namespace=target.namespace)
+            lines.extend(self._event("ADDED", obj) for obj in stored if self._selects(obj))
         if self._initial:
             lines.append(self._bookmark(self._store.revision, ended=True))
         for change in self._missed:

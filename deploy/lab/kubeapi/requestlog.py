@@ -1,4 +1,4 @@
-"""What was asked and what became of it: the judge of tests and benchmarks. In memory bounded, on disk complete."""
+"""What was asked and what became of it: the judge of tests and benchmarks. Bounded in memory, not on disk."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class Record:
     """One answered request.
 
     ``time`` is RFC 3339 with microseconds, of the moment the answer was decided; ``verb`` is Kubernetes' own.
-    ``before`` and ``after`` are resourceVersions: equal when nothing was stored, None where there was no object.
-    ``fault`` tells that the answer was provoked; with ``when: after`` the write itself did happen.
+    ``before`` and ``after`` are resourceVersions: equal when nothing was stored, None where there was no
+    object. ``fault`` tells that the answer was provoked; with ``when: after`` the write itself did happen.
     """
 
     seq: int

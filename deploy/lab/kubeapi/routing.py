@@ -16,7 +16,7 @@ _STATUS = {"GET": "get", "PUT": "update", "PATCH": "patch"}
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request to objects: Kubernetes' verb (get, list, watch, create, update, patch, delete ...) and its target."""
+    """One request to objects: Kubernetes' verb (get, list, watch, create, update ...) and its target."""
 
     verb: str
     target: Target
@@ -49,13 +49,14 @@ def _target(catalogue: Catalogue, parts: list[str]) -> Target:
     else:
         raise unknown_path()
     namespace = ""
-    # "/namespaces/x" names a namespace, "/namespaces/x/pods" the pods in it, "/namespaces/x/status" a subresource.
+    # "/namespaces/x" names a namespace, "/namespaces/x/pods" the pods in it, "/namespaces/x/status" a
+    # subresource.
     if rest[0] == "namespaces" and len(rest) > 2 and rest[2] not in {"status", "finalize"}:
         namespace, rest = rest[1], rest[2:]
     kind = catalogue.at(group, version, rest[0])
     if kind is None or len(rest) > 3 or (namespace and not kind.namespaced):
         raise unknown_path()
-    name, subresource = (rest + ["", ""])[1:3]
+    name, subresource = [*rest, "", ""][1:3]
     if subresource and (subresource != "status" or not kind.status):
         raise unknown_path()
     if name and kind.namespaced and not namespace:

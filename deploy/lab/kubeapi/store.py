@@ -66,8 +66,8 @@ class Store:
         """Return the stored object or None. Callers must not change it."""
         return self._objects[kind.key].get((namespace, name))
 
-    def list(self, kind: Kind, *, namespace: str) -> list[Json]:
-        """Return the objects of one namespace (empty: all), ordered by namespace and name as etcd orders them."""
+    def select(self, kind: Kind, *, namespace: str) -> list[Json]:
+        """Return the objects of one namespace (empty: all), ordered by namespace and name as etcd does."""
         objects = self._objects[kind.key]
         return [objects[key] for key in sorted(objects) if not namespace or key[0] == namespace]
 
@@ -108,7 +108,7 @@ class Store:
             self.compact()
 
     def compact(self) -> None:
-        """Rewrite the file as the objects alone, the newest change last so that the counter goes on from it."""
+        """Rewrite the file as the objects alone, newest change last so that the counter goes on from it."""
         entries = [
             Entry(int(obj["metadata"]["resourceVersion"]), kind, obj)
             for kind, objects in self._objects.items()

@@ -1,7 +1,7 @@
 """Create, replace, patch, apply and delete, with the rules of a Kubernetes registry.
 
-Every function reads and writes the store without awaiting in between; that is what makes a resourceVersion check
-worth something. The request's body must have been read before.
+Every function reads and writes the store without awaiting in between; that is what makes a resourceVersion
+check worth something. The request's body must have been read before.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class WriteOptions:
-    """The query parameters of a write. ``validation`` is Strict, Warn or Ignore; Warn is the server's default."""
+    """The query parameters of a write. ``validation`` is Strict, Warn (the default) or Ignore."""
 
     manager: str = "unknown"
     dry_run: bool = False
@@ -64,7 +64,7 @@ class WriteOptions:
 
 @dataclass(slots=True)
 class Outcome:
-    """What a write did: the object as answered, 200 or 201, warnings for the client, resourceVersions for the log."""
+    """What a write did: the answer, 200 or 201, warnings for the client, resourceVersions for the log."""
 
     object: Json
     status: int = 200
@@ -196,7 +196,7 @@ class Writes:
     def _update(
         self, target: Target, old: Json, new: Json, options: WriteOptions, *, operation: str = UPDATE
     ) -> Outcome:
-        """Store ``new`` in place of ``old`` unless it is stale; a write that changes nothing keeps the version."""
+        """Store ``new`` in place of ``old`` unless it is stale; a write without change keeps the version."""
         kind = target.kind
         old = served(kind, target.version, old)
         self._check_current(target, old, new)
@@ -243,7 +243,8 @@ class Writes:
             raise stale(target.kind, target.name)
         uid = metadata.get("uid")
         if uid and uid != live["metadata"]["uid"]:
-            why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {live['metadata']['uid']}"
+            found = live["metadata"]["uid"]
+            why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {found}"
             raise conflict(target.kind, target.name, why)
 
     def delete(self, target: Target, body: Json, options: WriteOptions) -> Outcome:
@@ -253,7 +254,7 @@ class Writes:
         metadata = old["metadata"]
         for name, value in (body.get("preconditions") or {}).items():
             if metadata.get(name) != value:
-                why = f"Precondition failed: {name} in precondition: {value}, in object meta: {metadata.get(name)}"
+                why = f"Precondition failed: {name} in precondition: {value}, in object: {metadata.get(name)}"
                 raise conflict(kind, target.name, why)
         dry = options.dry_run or "All" in (body.get("dryRun") or [])
         before, after = metadata["resourceVersion"], metadata["resourceVersion"]

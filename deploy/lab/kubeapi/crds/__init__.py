@@ -1,4 +1,4 @@
-"""Istio's own CRDs, vendored as data (README.md beside this file: origin, version, licence), read as kinds."""
+"""Istio's own CRDs, vendored as data (README.md beside this file says whence), read as kinds."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import yaml
 from deploy.lab.kubeapi.kinds import Column, Json, Kind
 
 FILE = Path(__file__).with_name("istio-networking.yaml")
+OLDER_VERSIONS = ("v1beta1", "v1alpha3")
 AGE = Column("Age", "date", ".metadata.creationTimestamp")
 
 
@@ -19,6 +20,7 @@ def istio_definitions() -> tuple[Json, ...]:
     return tuple(yaml.load_all(FILE.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader))
 
 
+@cache
 def istio_kinds() -> tuple[Kind, ...]:
     """Return VirtualService, DestinationRule and Gateway with the schema of each served version."""
     return tuple(_kind(definition["spec"]) for definition in istio_definitions())
@@ -30,9 +32,12 @@ def _kind(spec: Json) -> Kind:
     columns = [
         Column(c["name"], c["type"], c["jsonPath"]) for c in stored.get("additionalPrinterColumns", ())
     ]
+    schemas = {version["name"]: version["schema"]["openAPIV3Schema"] for version in versions}
+    # Istio serves the older versions with the same schema; the vendored file leaves the repetition out.
+    schemas |= {older: schemas[stored["name"]] for older in OLDER_VERSIONS if older not in schemas}
     return Kind(
         group=spec["group"],
-        versions=tuple(version["name"] for version in versions),
+        versions=tuple(schemas),
         name=names["kind"],
         plural=names["plural"],
         short=tuple(names.get("shortNames", ())),
@@ -42,5 +47,5 @@ def _kind(spec: Json) -> Kind:
         custom=True,
         categories=tuple(names.get("categories", ())),
         columns=tuple(columns) or (AGE,),
-        schemas={version["name"]: version["schema"]["openAPIV3Schema"] for version in versions},
+        schemas=schemas,
     )
