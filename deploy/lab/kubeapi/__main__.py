@@ -24,6 +24,7 @@ from deploy.lab.kubeapi.application import KubernetesApi
 from deploy.lab.kubeapi.builtin import BUILT_IN
 from deploy.lab.kubeapi.crds import istio_kinds
 from deploy.lab.kubeapi.credentials import Credentials, credentials, write_kubeconfig
+from deploy.lab.kubeapi.definitions import described
 from deploy.lab.kubeapi.faults import Faults
 from deploy.lab.kubeapi.journal import Journal
 from deploy.lab.kubeapi.kinds import Catalogue
@@ -92,7 +93,7 @@ def _socket(host: str, port: int) -> socket.socket:
 
 
 async def _serve(state: Path, api: socket.socket, window_socket: socket.socket) -> None:
-    catalogue = Catalogue([*BUILT_IN, *istio_kinds()])
+    catalogue = Catalogue([*described(BUILT_IN), *istio_kinds()])
     store = Store(catalogue, Journal(state / "objects.jsonl"))
     _seed(store, catalogue)
     log, faults, keys = RequestLog(state / "requests.jsonl"), Faults(), credentials(state)

@@ -134,7 +134,7 @@ WORKLOADS = (
     ),
     Kind(
         "autoscaling",
-        ("v2", "v1"),
+        ("v2",),
         "HorizontalPodAutoscaler",
         "horizontalpodautoscalers",
         ("hpa",),

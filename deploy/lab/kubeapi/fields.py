@@ -11,8 +11,8 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from deploy.lab.kubeapi.definitions import OBJECT_META, resolved
 from deploy.lab.kubeapi.kinds import Json, Kind
-from deploy.lab.kubeapi.patches import UNORDERED_SETS, merge_key
 
 Path = tuple[str, ...]
 
@@ -21,79 +21,97 @@ _OWNED_BY_THE_SERVER = frozenset(
     "selfLink",
      "deletionTimestamp", "deletionGracePeriodSeconds"}
 )  # fmt: skip
-_ASSOCIATIVE_IN_METADATA = frozenset({"finalizers", "ownerReferences"})
+_KEY_DEFAULTS = {"protocol": "TCP"}  # the one key of a built-in list that may be left out
 
 
-def leaves(kind: Kind, obj: Json, *, subresource: str = "") -> dict[Path, Any]:
+def leaves(kind: Kind, version: str, obj: Json, *, subresource: str = "") -> dict[Path, Any]:
     """Return path and value of every field that a manager can own through the main resource or ``status``."""
     found: dict[Path, Any] = {}
     for name, value in obj.items():
+        through_status = kind.status and name == "status"
         if name in {"apiVersion", "kind"} or (
-            kind.status and name != "metadata" and (name == "status") != (subresource == "status")
+            name != "metadata" and through_status != (subresource == "status")
         ):
             continue
         if name == "metadata":
-            value = {key: item for key, item in value.items() if key not in _OWNED_BY_THE_SERVER}  # noqa: PLW2901
+            value = {key: item for key, item in value.items() if key not in _OWNED_BY_THE_SERVER}  # noqa: PLW2901 -- a view of it
             if not value:
                 continue
-        found.update(_walk(value, (f"f:{name}",), name, keyed=not kind.custom or name == "metadata"))
+        found.update(_walk(value, (f"f:{name}",), top(kind, version, name)))
     return found
 
 
-def _walk(value: Any, path: Path, field: str, *, keyed: bool) -> Iterator[tuple[Path, Any]]:
-    if isinstance(value, dict) and value:
+def top(kind: Kind, version: str, name: str) -> Json:
+    """Return the schema of one top-level field; every kind's metadata has the same."""
+    if name == "metadata":
+        return resolved(OBJECT_META)
+    return below(kind.schemas.get(version, {}), name)
+
+
+def whole(kind: Kind, version: str) -> Json:
+    """Return the schema of the object, metadata included."""
+    schema = kind.schemas.get(version, {})
+    return {**schema, "properties": {**schema.get("properties", {}), "metadata": resolved(OBJECT_META)}}
+
+
+def below(schema: Json, name: str) -> Json:
+    """Return the schema of one field of a map, empty where none is known."""
+    rest = schema.get("additionalProperties")
+    found: Json = schema.get("properties", {}).get(name) or (rest if isinstance(rest, dict) else {})
+    return found
+
+
+def _walk(value: Any, path: Path, schema: Json) -> Iterator[tuple[Path, Any]]:
+    if isinstance(value, dict) and value and schema.get("x-kubernetes-map-type") != "atomic":
         for name, item in value.items():
-            yield from _walk(item, (*path, f"f:{name}"), name, keyed=keyed)
-    elif isinstance(value, list) and (elements := list_elements(value, field, keyed=keyed)) is not None:
+            yield from _walk(item, (*path, f"f:{name}"), below(schema, name))
+    elif isinstance(value, list) and (elements := list_elements(value, schema)) is not None:
         for element, item in elements.items():
             yield (*path, element), item if element.startswith("v:") else None
             if element.startswith("k:"):
                 for name, part in item.items():
-                    yield from _walk(part, (*path, element, f"f:{name}"), name, keyed=keyed)
+                    yield from _walk(part, (*path, element, f"f:{name}"), below(schema["items"], name))
     else:
         yield path, value
 
 
-def list_elements(items: list[Any], field: str, *, keyed: bool) -> dict[str, Any] | None:
+def list_elements(items: list[Any], schema: Json) -> dict[str, Any] | None:
     """Return the items of a set or a keyed list by their path element; None for a list that is one value."""
-    if not keyed or not items:
-        return None
-    if field in UNORDERED_SETS:
+    kind = schema.get("x-kubernetes-list-type")
+    if kind == "set" and items:
         return {f"v:{json.dumps(item)}": item for item in items}
-    key = merge_key(field, items)
-    if key is None or not all(isinstance(item, dict) and key in item for item in items):
+    if kind != "map" or not items:
         return None
     found = {}
     for item in items:
-        keys = {key: item[key]}
-        if field == "ports":
-            keys["protocol"] = item.get("protocol", "TCP")
+        keys = {key: item.get(key, _KEY_DEFAULTS.get(key)) for key in schema["x-kubernetes-list-map-keys"]}
+        if None in keys.values():
+            return None
         found[f"k:{json.dumps(keys, separators=(',', ':'), sort_keys=True)}"] = item
     return found
 
 
-def combine(live: Any, applied: Any, field: str, *, keyed: bool) -> Any:
+def combine(live: Any, applied: Any, schema: Json) -> Any:
     """Return ``live`` with the fields of ``applied`` set: maps and keyed lists merge, others go."""
     if isinstance(live, dict) and isinstance(applied, dict):
+        if schema.get("x-kubernetes-map-type") == "atomic":
+            return applied
         merged = dict(live)
         for name, value in applied.items():
-            merged[name] = combine(live[name], value, name, keyed=keyed) if name in live else value
+            merged[name] = combine(live[name], value, below(schema, name)) if name in live else value
         return merged
     if isinstance(live, list) and isinstance(applied, list):
-        old, new = list_elements(live, field, keyed=keyed), list_elements(applied, field, keyed=keyed)
+        old, new = list_elements(live, schema), list_elements(applied, schema)
         if old is not None and new is not None:
-            both = {
-                **old,
-                **{
-                    name: combine(old[name], item, "", keyed=keyed) if name in old else item
-                    for name, item in new.items()
-                },
-            }
+            items = schema["items"]
+            both = dict(old)
+            for element, item in new.items():
+                both[element] = combine(old[element], item, items) if element in old else item
             return list(both.values())
     return applied
 
 
-def without(value: Any, path: Path, field: str = "") -> Any:
+def without(value: Any, path: Path, schema: Json) -> Any:
     """Return ``value`` without the field at a path; a map that this leaves empty goes too."""
     element, rest = path[0], path[1:]
     if element.startswith("f:") and isinstance(value, dict):
@@ -103,15 +121,11 @@ def without(value: Any, path: Path, field: str = "") -> Any:
         others = {key: item for key, item in value.items() if key != name}
         if not rest:
             return others
-        inner = without(value[name], rest, name)
-        return others if inner in ({}, []) and value[name] not in ({}, []) else {**value, name: inner}
-    if (
-        isinstance(value, list)
-        and (elements := list_elements(value, field, keyed=True))
-        and element in elements
-    ):
+        inner = without(value[name], rest, below(schema, name))
+        return {**value, name: inner} if inner or not value[name] else others
+    if isinstance(value, list) and (elements := list_elements(value, schema)) and element in elements:
         if rest:
-            elements[element] = without(elements[element], rest)
+            elements[element] = without(elements[element], rest, schema["items"])
         else:
             del elements[element]
         return list(elements.values())

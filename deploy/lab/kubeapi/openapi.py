@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
+from deploy.lab.kubeapi.definitions import OBJECT_META, REFERENCE, closure, name_of
 from deploy.lab.kubeapi.kinds import Catalogue, Json, Kind
-
-_META = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
-_ANY: Json = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
 
 
 def index(catalogue: Catalogue) -> Json:
@@ -24,9 +22,10 @@ def document(catalogue: Catalogue, group: str, version: str) -> Json | None:
     if not kinds:
         return None
     paths: Json = {}
-    schemas: Json = {_META: {"type": "object", "description": "Standard object's metadata."}}
+    schemas: Json = closure([OBJECT_META])
     for kind in kinds:
-        schemas[_schema_name(kind, version)] = _schema(kind, version)
+        name = _schema_name(kind, version)
+        schemas |= {name: _custom_schema(kind, version)} if kind.custom else closure([name])
         paths |= _paths(kind, version)
     return {
         "openapi": "3.0.0",
@@ -37,25 +36,26 @@ def document(catalogue: Catalogue, group: str, version: str) -> Json | None:
 
 
 def _schema_name(kind: Kind, version: str) -> str:
-    group = ".".join(reversed(kind.group.split("."))) if kind.group else "io.k8s.api.core"
-    return f"{group}.{version}.{kind.name}"
+    built_in = name_of(kind.group, version, kind.name)
+    return built_in or f"{'.'.join(reversed(kind.group.split('.')))}.{version}.{kind.name}"
 
 
 def _identity(kind: Kind, version: str) -> Json:
     return {"group": kind.group, "kind": kind.name, "version": version}
 
 
-def _schema(kind: Kind, version: str) -> Json:
-    own = kind.schemas.get(version, _ANY)
+def _custom_schema(kind: Kind, version: str) -> Json:
+    """Return the schema of a CRD with the identity and metadata that every object has."""
+    own = kind.schemas[version]
     properties = {
         "apiVersion": {"type": "string", "description": "The version of this representation of the object."},
         "kind": {"type": "string", "description": "The kind of the object."},
         "metadata": {
-            "allOf": [{"$ref": f"#/components/schemas/{_META}"}],
+            "allOf": [{"$ref": REFERENCE + OBJECT_META}],
             "description": "Standard object's metadata.",
         },
     }
-    merged = {**own, "properties": {**properties, **own.get("properties", {})}}
+    merged = {**own, "properties": {**properties, **own["properties"]}}
     return {**merged, "x-kubernetes-group-version-kind": [_identity(kind, version)]}
 
 
@@ -63,7 +63,7 @@ def _paths(kind: Kind, version: str) -> Json:
     root = f"/apis/{kind.group}/{version}" if kind.group else f"/api/{version}"
     place = "/namespaces/{namespace}" if kind.namespaced else ""
     collection = f"{root}{place}/{kind.plural}"
-    reference = {"$ref": f"#/components/schemas/{_schema_name(kind, version)}"}
+    reference = {"$ref": REFERENCE + _schema_name(kind, version)}
     content = {"application/json": {"schema": reference}}
     answer = {"200": {"description": "OK", "content": content}}
     query = [_parameter(name) for name in ("dryRun", "fieldManager", "fieldValidation")]

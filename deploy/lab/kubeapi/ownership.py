@@ -10,7 +10,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from deploy.lab.kubeapi.failures import Cause, ownership_conflict
-from deploy.lab.kubeapi.fields import Path, as_fields_v1, combine, from_fields_v1, leaves, spelled, without
+from deploy.lab.kubeapi.fields import (
+    Path,
+    as_fields_v1,
+    combine,
+    from_fields_v1,
+    leaves,
+    spelled,
+    top,
+    without,
+)
 from deploy.lab.kubeapi.kinds import Json, Kind
 
 APPLY, UPDATE = "Apply", "Update"
@@ -25,6 +34,11 @@ class Writer:
     api_version: str
     subresource: str
     time: str
+
+    @property
+    def version(self) -> str:
+        """Return the version without its group."""
+        return self.api_version.rpartition("/")[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +97,8 @@ def after_update(
     kind: Kind, *, before: Json | None, after: Json, held: Sequence[Ownership], writer: Writer
 ) -> list[Json]:
     """Return ``managedFields`` after a plain write: what changed belongs to the writer and to nobody else."""
-    old = leaves(kind, before, subresource=writer.subresource) if before else {}
-    new = leaves(kind, after, subresource=writer.subresource)
+    old = leaves(kind, writer.version, before, subresource=writer.subresource) if before else {}
+    new = leaves(kind, writer.version, after, subresource=writer.subresource)
     changed = {path for path, value in new.items() if path not in old or old[path] != value}
     gone = {path for path in old if path not in new}
     others = [entry if entry.belongs_to(writer) else entry.less(changed | gone) for entry in held]
@@ -100,7 +114,7 @@ def after_update(
 def apply(kind: Kind, *, live: Json | None, applied: Json, writer: Writer, force: bool) -> Json:
     """Return the object after a server-side apply, ``managedFields`` included. Raises ApiFailure 409."""
     held = owners(live)
-    wanted = leaves(kind, applied, subresource=writer.subresource)
+    wanted = leaves(kind, writer.version, applied, subresource=writer.subresource)
     mine = next((entry for entry in held if entry.belongs_to(writer)), None)
     others = [entry for entry in held if entry is not mine]
     lost = _contested(kind, live, wanted, others, writer)
@@ -109,10 +123,10 @@ def apply(kind: Kind, *, live: Json | None, applied: Json, writer: Writer, force
         raise ownership_conflict(kind, applied["metadata"]["name"], causes)
     contested = {path for _, paths in lost for path in paths}
     held = [entry if entry is mine else entry.less(contested) for entry in held]
-    merged = _combined(kind, live, applied)
+    merged = _combined(kind, writer.version, live, applied)
     still = set(wanted).union(*(entry.paths for entry in held if entry is not mine))
     for path in (mine.paths if mine else frozenset()) - still:
-        merged = without(merged, path)
+        merged = _removed(kind, writer.version, merged, path)
     entry = Ownership(writer, frozenset(wanted))
     if mine is None:
         held.append(entry)
@@ -128,7 +142,7 @@ def _contested(
     """Return the paths of others that the applied object would change, by their owner."""
     if live is None:
         return []
-    values = leaves(kind, live, subresource=writer.subresource)
+    values = leaves(kind, writer.version, live, subresource=writer.subresource)
     differing = {path for path, value in wanted.items() if path not in values or values[path] != value}
     taken = []
     for entry in others:
@@ -146,14 +160,23 @@ def _overlap(one: Path, other: Path) -> bool:
     return one[:shared] == other[:shared]
 
 
-def _combined(kind: Kind, live: Json | None, applied: Json) -> Json:
+def _combined(kind: Kind, version: str, live: Json | None, applied: Json) -> Json:
     if live is None:
         return applied
     merged = dict(live)
     for name, value in applied.items():
-        keyed = not kind.custom or name == "metadata"
-        merged[name] = combine(live[name], value, name, keyed=keyed) if name in live else value
+        merged[name] = combine(live[name], value, top(kind, version, name)) if name in live else value
     return merged
+
+
+def _removed(kind: Kind, version: str, obj: Json, path: Path) -> Json:
+    """Return the object without one field; the first element names a top-level field."""
+    name = path[0].removeprefix("f:")
+    if name not in obj:
+        return obj
+    if len(path) == 1:
+        return {key: value for key, value in obj.items() if key != name}
+    return {**obj, name: without(obj[name], path[1:], top(kind, version, name))}
 
 
 def _cause(owner: Writer, path: Path) -> Cause:

@@ -8,37 +8,8 @@ from typing import Any
 import jsonpatch
 
 from deploy.lab.kubeapi.failures import ApiFailure, bad_request
+from deploy.lab.kubeapi.fields import below
 from deploy.lab.kubeapi.kinds import Json
-
-MERGE_KEYS = {
-    "containers": "name",
-    "initContainers": "name",
-    "ephemeralContainers": "name",
-    "volumes": "name",
-    "env": "name",
-    "volumeMounts": "mountPath",
-    "volumeDevices": "devicePath",
-    "imagePullSecrets": "name",
-    "hostAliases": "ip",
-    "conditions": "type",
-    "ownerReferences": "uid",
-    "topologySpreadConstraints": "topologyKey",
-    "secrets": "name",
-}
-"""Built-in lists that are maps by a field of their items (Kubernetes' ``patchMergeKey``)."""
-
-UNORDERED_SETS = frozenset({"finalizers"})
-
-
-def merge_key(field: str, items: list[Any]) -> str | None:
-    """Return the field by which a built-in list is a map, or None for a list that is replaced whole."""
-    if field == "ports":
-        return (
-            "containerPort"
-            if any("containerPort" in item for item in items if isinstance(item, dict))
-            else "port"
-        )
-    return MERGE_KEYS.get(field)
 
 
 def merge(target: Any, patch: Any) -> Any:
@@ -71,18 +42,16 @@ def json_patch(target: Json, operations: Any) -> Json:
     return patched
 
 
-def strategic_merge(target: Any, patch: Any, *, field: str = "") -> Any:
+def strategic_merge(target: Any, patch: Any, schema: Json) -> Any:
     """Return ``target`` changed by a strategic merge patch: a merge patch whose keyed lists merge by key."""
     if isinstance(patch, list):
-        return _strategic_list(target if isinstance(target, list) else [], patch, field)
+        return _strategic_list(target if isinstance(target, list) else [], patch, schema)
     if not isinstance(patch, dict):
         return patch
-    directive = patch.get("$patch")
-    if directive == "replace":
+    if patch.get("$patch") == "replace":
         return {key: value for key, value in patch.items() if key != "$patch"}
     merged = dict(target) if isinstance(target, dict) else {}
-    retained = patch.get("$retainKeys")
-    if isinstance(retained, list):
+    if isinstance(retained := patch.get("$retainKeys"), list):
         merged = {key: value for key, value in merged.items() if key in retained}
     for key, value in patch.items():
         if key.startswith("$deleteFromPrimitiveList/"):
@@ -90,38 +59,34 @@ def strategic_merge(target: Any, patch: Any, *, field: str = "") -> Any:
             merged[name] = [item for item in merged.get(name, []) if item not in value]
         elif key.startswith("$"):
             continue
-        elif value is None or (isinstance(value, dict) and value.get("$patch") == "delete"):
+        elif value is None or _directive(value) == "delete":
             merged.pop(key, None)
         else:
-            merged[key] = strategic_merge(merged.get(key), value, field=key)
+            merged[key] = strategic_merge(merged.get(key), value, below(schema, key))
     return merged
 
 
-def _strategic_list(target: list[Any], patch: list[Any], field: str) -> list[Any]:
-    if field in UNORDERED_SETS:
-        return [*target, *(item for item in patch if item not in target)]
-    key = merge_key(field, [*target, *patch])
-    items = [item for item in patch if not _is_directive(item)]
-    if key is None or any(_directive(item) == "replace" for item in patch):
-        return [strategic_merge(None, item) for item in items]
+def _strategic_list(target: list[Any], patch: list[Any], schema: Json) -> list[Any]:
+    items, below_it = [item for item in patch if not _directive(item)], schema.get("items", {})
+    whole = any(_directive(item) == "replace" for item in patch)
+    if "merge" not in schema.get("x-kubernetes-patch-strategy", "") or whole:
+        return [strategic_merge(None, item, below_it) for item in items]
+    key = schema.get("x-kubernetes-patch-merge-key")
+    if key is None:
+        return [*target, *(item for item in items if item not in target)]
     removed = {item.get(key) for item in patch if _directive(item) == "delete"}
-    merged = [item for item in target if not (isinstance(item, dict) and item.get(key) in removed)]
+    merged = [item for item in target if item.get(key) not in removed]
     for item in items:
         if not isinstance(item, dict) or key not in item:
             raise bad_request(f"map: {item} does not contain declared merge key: {key}")
-        place = next(
-            (i for i, old in enumerate(merged) if isinstance(old, dict) and old.get(key) == item[key]), None
-        )
+        place = next((i for i, old in enumerate(merged) if old.get(key) == item[key]), None)
         if place is None:
-            merged.append(strategic_merge(None, item))
+            merged.append(strategic_merge(None, item, below_it))
         else:
-            merged[place] = strategic_merge(merged[place], item)
+            merged[place] = strategic_merge(merged[place], item, below_it)
     return merged
 
 
 def _directive(item: Any) -> str | None:
+    """Return what ``$patch`` says of an item or field, if anything."""
     return item.get("$patch") if isinstance(item, dict) else None
-
-
-def _is_directive(item: Any) -> bool:
-    return _directive(item) in {"delete", "replace"}

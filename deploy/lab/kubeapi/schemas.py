@@ -45,12 +45,15 @@ def checked(
     identity = {name: value for name, value in obj.items() if name in _IDENTITY}
     content = {name: value for name, value in obj.items() if name not in _IDENTITY}
     pruned = {**identity, **_pruned(content, schema, "", unknown)}
+    who = f'{kind.name} in version "{version}" cannot be handled as a {kind.name}'
     if unknown and validation == "Strict":
         found = ", ".join(f'unknown field "{path}"' for path in unknown)
-        who = f'{kind.name} in version "{version}" cannot be handled as a {kind.name}'
         raise bad_request(f"{who}: strict decoding error: {found}")
     if complete:
         causes = list(_errors(pruned, schema, "")) or list(_broken_rules(pruned, schema, ""))
+        if any(cause.reason == "FieldValueTypeInvalid" for cause in causes) and not kind.custom:
+            # A built-in kind is decoded into its own type before anybody looks at its values.
+            raise bad_request(f"{who}: {'; '.join(cause.message for cause in causes)}")
         if causes:
             raise invalid(kind, obj["metadata"].get("name", ""), causes)
     warnings = [f'unknown field \\"{path}\\"' for path in unknown] if validation == "Warn" else []

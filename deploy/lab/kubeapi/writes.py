@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from deploy.lab.kubeapi import ownership, patches
@@ -22,6 +23,7 @@ from deploy.lab.kubeapi.failures import (
     unsupported_media,
 )
 from deploy.lab.kubeapi.failures import already_exists as taken
+from deploy.lab.kubeapi.fields import whole
 from deploy.lab.kubeapi.kinds import Catalogue, Json, Kind
 from deploy.lab.kubeapi.metadata import (
     carried_over,
@@ -154,12 +156,13 @@ class Writes:
             JSON_PATCH: patches.json_patch,
         }
         if not target.kind.custom:
-            changes[STRATEGIC_PATCH] = patches.strategic_merge
+            changes[STRATEGIC_PATCH] = partial(
+                patches.strategic_merge, schema=whole(target.kind, target.version)
+            )
         if media_type not in changes:
             names = ", ".join([*changes, APPLY_PATCH])
-            raise unsupported_media(
-                f"the body of the request was in an unknown format - accepted media types include: {names}"
-            )
+            what = "the body of the request was in an unknown format"
+            raise unsupported_media(f"{what} - accepted media types include: {names}")
         return changes[media_type]
 
     def _apply(self, target: Target, applied: Any, options: WriteOptions) -> Outcome:
