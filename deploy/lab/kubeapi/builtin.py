@@ -2,257 +2,118 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 from deploy.lab.kubeapi.kinds import Column, Kind
 
-AGE = Column("Age", "date", ".metadata.creationTimestamp")
-ALL = ("all",)
+ALL = ("all",)  # the category of ``kubectl get all``
+
+
+def _kind(group: str, version: str, name: str, plural: str, *short: str, **traits: Any) -> Kind:
+    return Kind(group, (version,), name, plural, short, **traits)
 
 
 def _columns(*pairs: tuple[str, str]) -> tuple[Column, ...]:
-    return (*(Column(name, "string", path) for name, path in pairs), AGE)
+    age = Column("Age", "date", ".metadata.creationTimestamp")
+    return (*(Column(name, "string", path) for name, path in pairs), age)
 
 
-CORE = (
-    Kind(
-        "",
-        ("v1",),
-        "Namespace",
-        "namespaces",
-        ("ns",),
-        namespaced=False,
-        status=True,
-        columns=_columns(("Status", ".status.phase")),
-    ),
-    Kind("", ("v1",), "Node", "nodes", ("no",), namespaced=False, status=True),
-    Kind(
-        "",
-        ("v1",),
-        "Pod",
-        "pods",
-        ("po",),
-        status=True,
-        categories=ALL,
-        columns=_columns(("Status", ".status.phase")),
-    ),
-    Kind(
-        "",
-        ("v1",),
-        "Service",
-        "services",
-        ("svc",),
-        status=True,
-        categories=ALL,
-        columns=_columns(
-            ("Type", ".spec.type"), ("Cluster-IP", ".spec.clusterIP"), ("Port(s)", ".spec.ports[*].port")
-        ),
-    ),
-    Kind("", ("v1",), "ConfigMap", "configmaps", ("cm",)),
-    Kind("", ("v1",), "Secret", "secrets", columns=_columns(("Type", ".type"))),
-    Kind("", ("v1",), "ServiceAccount", "serviceaccounts", ("sa",)),
-    Kind(
-        "",
-        ("v1",),
-        "Event",
-        "events",
-        ("ev",),
-        columns=_columns(("Type", ".type"), ("Reason", ".reason"), ("Message", ".message")),
-    ),
-    Kind("", ("v1",), "Endpoints", "endpoints", ("ep",)),
-    Kind("", ("v1",), "PersistentVolume", "persistentvolumes", ("pv",), namespaced=False, status=True),
-    Kind("", ("v1",), "PersistentVolumeClaim", "persistentvolumeclaims", ("pvc",), status=True),
-    Kind(
-        "", ("v1",), "ReplicationController", "replicationcontrollers", ("rc",), status=True, generation=True
-    ),
-    Kind("", ("v1",), "ResourceQuota", "resourcequotas", ("quota",), status=True),
-    Kind("", ("v1",), "LimitRange", "limitranges", ("limits",)),
-    Kind("", ("v1",), "PodTemplate", "podtemplates", generation=True),
-)
-
-WORKLOAD_COLUMNS = _columns(
+PHASE = _columns(("Status", ".status.phase"))
+WORKLOAD = _columns(
     ("Ready", ".status.readyReplicas"),
     ("Desired", ".spec.replicas"),
     ("Up-to-date", ".status.updatedReplicas"),
     ("Available", ".status.availableReplicas"),
 )
+SERVICE = _columns(
+    ("Type", ".spec.type"), ("Cluster-IP", ".spec.clusterIP"), ("Port(s)", ".spec.ports[*].port")
+)
+EVENT = _columns(("Type", ".type"), ("Reason", ".reason"), ("Message", ".message"))
+SCALER = _columns(
+    ("Reference", ".spec.scaleTargetRef.name"),
+    ("MinPods", ".spec.minReplicas"),
+    ("MaxPods", ".spec.maxReplicas"),
+    ("Replicas", ".status.currentReplicas"),
+)
+BUDGET = _columns(("Min available", ".spec.minAvailable"), ("Max unavailable", ".spec.maxUnavailable"))
+JOB = _columns(("Completions", ".spec.completions"), ("Succeeded", ".status.succeeded"))
+CRON_JOB = _columns(("Schedule", ".spec.schedule"), ("Suspend", ".spec.suspend"))
+INGRESS = _columns(("Class", ".spec.ingressClassName"), ("Hosts", ".spec.rules[*].host"))
+LEASE = _columns(("Holder", ".spec.holderIdentity"))
+BINDING = _columns(("Role", ".roleRef.name"))
 
+core = partial(_kind, "", "v1")
+CORE = (
+    core("Namespace", "namespaces", "ns", namespaced=False, status=True, columns=PHASE),
+    core("Node", "nodes", "no", namespaced=False, status=True),
+    core("Pod", "pods", "po", status=True, categories=ALL, returns_deleted=True, columns=PHASE),
+    core("Service", "services", "svc", status=True, categories=ALL, returns_deleted=True, columns=SERVICE),
+    core("ConfigMap", "configmaps", "cm"),
+    core("Secret", "secrets", columns=_columns(("Type", ".type"))),
+    core("ServiceAccount", "serviceaccounts", "sa", returns_deleted=True),
+    core("Event", "events", "ev", columns=EVENT),
+    core("Endpoints", "endpoints", "ep"),
+    core("PersistentVolume", "persistentvolumes", "pv", namespaced=False, status=True, returns_deleted=True),
+    core("PersistentVolumeClaim", "persistentvolumeclaims", "pvc", status=True, returns_deleted=True),
+    core("ReplicationController", "replicationcontrollers", "rc", status=True, generation=True),
+    core("ResourceQuota", "resourcequotas", "quota", status=True, returns_deleted=True),
+    core("LimitRange", "limitranges", "limits"),
+    core("PodTemplate", "podtemplates", generation=True, returns_deleted=True),
+)
+
+apps = partial(_kind, "apps", "v1", generation=True)
+running = partial(apps, status=True, categories=ALL)
+batch = partial(_kind, "batch", "v1", status=True, generation=True, categories=ALL)
 WORKLOADS = (
-    Kind(
-        "apps",
-        ("v1",),
-        "Deployment",
-        "deployments",
-        ("deploy",),
-        status=True,
-        generation=True,
-        categories=ALL,
-        columns=WORKLOAD_COLUMNS,
+    running("Deployment", "deployments", "deploy", columns=WORKLOAD),
+    running("StatefulSet", "statefulsets", "sts", columns=WORKLOAD),
+    running("DaemonSet", "daemonsets", "ds"),
+    running("ReplicaSet", "replicasets", "rs", columns=WORKLOAD),
+    _kind("apps", "v1", "ControllerRevision", "controllerrevisions"),
+    batch("Job", "jobs", columns=JOB),
+    batch("CronJob", "cronjobs", "cj", columns=CRON_JOB),
+    _kind(
+        "autoscaling", "v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers", "hpa",
+        status=True, categories=ALL, columns=SCALER,
     ),
-    Kind(
-        "apps",
-        ("v1",),
-        "StatefulSet",
-        "statefulsets",
-        ("sts",),
-        status=True,
-        generation=True,
-        categories=ALL,
-        columns=WORKLOAD_COLUMNS,
+    _kind(
+        "policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets", "pdb",
+        status=True, generation=True, columns=BUDGET,
     ),
-    Kind("apps", ("v1",), "DaemonSet", "daemonsets", ("ds",), status=True, generation=True, categories=ALL),
-    Kind(
-        "apps",
-        ("v1",),
-        "ReplicaSet",
-        "replicasets",
-        ("rs",),
-        status=True,
-        generation=True,
-        categories=ALL,
-        columns=WORKLOAD_COLUMNS,
-    ),
-    Kind("apps", ("v1",), "ControllerRevision", "controllerrevisions"),
-    Kind(
-        "batch",
-        ("v1",),
-        "Job",
-        "jobs",
-        status=True,
-        generation=True,
-        categories=ALL,
-        columns=_columns(("Completions", ".spec.completions"), ("Succeeded", ".status.succeeded")),
-    ),
-    Kind(
-        "batch",
-        ("v1",),
-        "CronJob",
-        "cronjobs",
-        ("cj",),
-        status=True,
-        generation=True,
-        categories=ALL,
-        columns=_columns(("Schedule", ".spec.schedule"), ("Suspend", ".spec.suspend")),
-    ),
-    Kind(
-        "autoscaling",
-        ("v2",),
-        "HorizontalPodAutoscaler",
-        "horizontalpodautoscalers",
-        ("hpa",),
-        status=True,
-        categories=ALL,
-        columns=_columns(
-            ("Reference", ".spec.scaleTargetRef.name"),
-            ("MinPods", ".spec.minReplicas"),
-            ("MaxPods", ".spec.maxReplicas"),
-            ("Replicas", ".status.currentReplicas"),
-        ),
-    ),
-    Kind(
-        "policy",
-        ("v1",),
-        "PodDisruptionBudget",
-        "poddisruptionbudgets",
-        ("pdb",),
-        status=True,
-        generation=True,
-        columns=_columns(
-            ("Min available", ".spec.minAvailable"), ("Max unavailable", ".spec.maxUnavailable")
-        ),
-    ),
-)
+)  # fmt: skip
 
+network = partial(_kind, "networking.k8s.io", "v1", generation=True)
 NETWORK = (
-    Kind("networking.k8s.io", ("v1",), "NetworkPolicy", "networkpolicies", ("netpol",), generation=True),
-    Kind(
-        "networking.k8s.io",
-        ("v1",),
-        "Ingress",
-        "ingresses",
-        ("ing",),
-        status=True,
-        generation=True,
-        columns=_columns(("Class", ".spec.ingressClassName"), ("Hosts", ".spec.rules[*].host")),
-    ),
-    Kind("networking.k8s.io", ("v1",), "IngressClass", "ingressclasses", namespaced=False, generation=True),
-    Kind("discovery.k8s.io", ("v1",), "EndpointSlice", "endpointslices", generation=True),
+    network("NetworkPolicy", "networkpolicies", "netpol"),
+    network("Ingress", "ingresses", "ing", status=True, columns=INGRESS),
+    network("IngressClass", "ingressclasses", namespaced=False),
+    _kind("discovery.k8s.io", "v1", "EndpointSlice", "endpointslices", generation=True),
 )
 
+rbac = partial(_kind, "rbac.authorization.k8s.io", "v1")
+review = partial(_kind, "authorization.k8s.io", "v1", virtual=True)
 ACCESS = (
-    Kind("rbac.authorization.k8s.io", ("v1",), "Role", "roles"),
-    Kind(
-        "rbac.authorization.k8s.io",
-        ("v1",),
-        "RoleBinding",
-        "rolebindings",
-        columns=_columns(("Role", ".roleRef.name")),
-    ),
-    Kind("rbac.authorization.k8s.io", ("v1",), "ClusterRole", "clusterroles", namespaced=False),
-    Kind(
-        "rbac.authorization.k8s.io",
-        ("v1",),
-        "ClusterRoleBinding",
-        "clusterrolebindings",
-        namespaced=False,
-        columns=_columns(("Role", ".roleRef.name")),
-    ),
-    Kind(
-        "authorization.k8s.io",
-        ("v1",),
-        "SelfSubjectAccessReview",
-        "selfsubjectaccessreviews",
-        namespaced=False,
-        virtual=True,
-    ),
-    Kind(
-        "authorization.k8s.io",
-        ("v1",),
-        "SubjectAccessReview",
-        "subjectaccessreviews",
-        namespaced=False,
-        virtual=True,
-    ),
-    Kind(
-        "authorization.k8s.io", ("v1",), "LocalSubjectAccessReview", "localsubjectaccessreviews", virtual=True
-    ),
-    Kind(
-        "authorization.k8s.io",
-        ("v1",),
-        "SelfSubjectRulesReview",
-        "selfsubjectrulesreviews",
-        namespaced=False,
-        virtual=True,
-    ),
+    rbac("Role", "roles"),
+    rbac("RoleBinding", "rolebindings", columns=BINDING),
+    rbac("ClusterRole", "clusterroles", namespaced=False),
+    rbac("ClusterRoleBinding", "clusterrolebindings", namespaced=False, columns=BINDING),
+    review("SelfSubjectAccessReview", "selfsubjectaccessreviews", namespaced=False),
+    review("SubjectAccessReview", "subjectaccessreviews", namespaced=False),
+    review("LocalSubjectAccessReview", "localsubjectaccessreviews"),
+    review("SelfSubjectRulesReview", "selfsubjectrulesreviews", namespaced=False),
 )
 
+cluster = partial(_kind, namespaced=False)
 REST = (
-    Kind(
-        "coordination.k8s.io",
-        ("v1",),
-        "Lease",
-        "leases",
-        columns=_columns(("Holder", ".spec.holderIdentity")),
+    _kind("coordination.k8s.io", "v1", "Lease", "leases", columns=LEASE),
+    _kind("events.k8s.io", "v1", "Event", "events", "ev"),
+    cluster("scheduling.k8s.io", "v1", "PriorityClass", "priorityclasses", "pc", generation=True),
+    cluster("storage.k8s.io", "v1", "StorageClass", "storageclasses", "sc"),
+    cluster(
+        "apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions", "crd", "crds",
+        status=True, generation=True,
     ),
-    Kind("events.k8s.io", ("v1",), "Event", "events", ("ev",)),
-    Kind(
-        "scheduling.k8s.io",
-        ("v1",),
-        "PriorityClass",
-        "priorityclasses",
-        ("pc",),
-        namespaced=False,
-        generation=True,
-    ),
-    Kind("storage.k8s.io", ("v1",), "StorageClass", "storageclasses", ("sc",), namespaced=False),
-    Kind(
-        "apiextensions.k8s.io",
-        ("v1",),
-        "CustomResourceDefinition",
-        "customresourcedefinitions",
-        ("crd", "crds"),
-        namespaced=False,
-        status=True,
-        generation=True,
-    ),
-)
+)  # fmt: skip
 
 BUILT_IN = (*CORE, *WORKLOADS, *NETWORK, *ACCESS, *REST)

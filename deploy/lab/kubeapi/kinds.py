@@ -25,7 +25,8 @@ class Kind:
 
     ``generation`` counts changes of everything but metadata and status. ``custom`` kinds have the rules of
     CRDs: no strategic merge patch, and a replace must name the resourceVersion. ``schemas`` maps a version to
-    its structural schema. ``virtual`` kinds are answered and never stored.
+    its structural schema. ``virtual`` kinds are answered and never stored; a delete of
+    those with ``returns_deleted`` answers with the object, others with a Status.
     """
 
     group: str
@@ -38,6 +39,7 @@ class Kind:
     generation: bool = False
     custom: bool = False
     virtual: bool = False
+    returns_deleted: bool = False
     categories: tuple[str, ...] = ()
     columns: tuple[Column, ...] = ()
     schemas: Mapping[str, Json] = field(default_factory=dict)

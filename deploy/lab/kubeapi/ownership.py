@@ -5,6 +5,7 @@ Follows sigs.k8s.io/structured-merge-diff (merge/update.go) on the field sets of
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -23,6 +24,8 @@ from deploy.lab.kubeapi.fields import (
 from deploy.lab.kubeapi.kinds import Json, Kind
 
 APPLY, UPDATE = "Apply", "Update"
+KUBECTL = "kubectl"
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,14 +121,15 @@ def apply(kind: Kind, *, live: Json | None, applied: Json, writer: Writer, force
     mine = next((entry for entry in held if entry.belongs_to(writer)), None)
     others = [entry for entry in held if entry is not mine]
     lost = _contested(kind, live, wanted, others, writer)
-    if lost and not force:
+    contested = {path for _, paths in lost for path in paths}
+    if contested and not force and not contested <= _client_side_applied(kind, live, writer):
         causes = [_cause(owner, path) for owner, paths in lost for path in sorted(paths)]
         raise ownership_conflict(kind, applied["metadata"]["name"], causes)
-    contested = {path for _, paths in lost for path in paths}
     held = [entry if entry is mine else entry.less(contested) for entry in held]
     merged = _combined(kind, writer.version, live, applied)
     still = set(wanted).union(*(entry.paths for entry in held if entry is not mine))
-    for path in (mine.paths if mine else frozenset()) - still:
+    # Shorter paths first: an item of a keyed list goes whole, before its key could go and hide it.
+    for path in sorted((mine.paths if mine else frozenset()) - still, key=len):
         merged = _removed(kind, writer.version, merged, path)
     entry = Ownership(writer, frozenset(wanted))
     if mine is None:
@@ -134,6 +138,23 @@ def apply(kind: Kind, *, live: Json | None, applied: Json, writer: Writer, force
         held[held.index(mine)] = entry
     metadata = {**merged["metadata"], "managedFields": _as_json(held)}
     return {**merged, "metadata": metadata}
+
+
+def _client_side_applied(kind: Kind, live: Json | None, writer: Writer) -> set[Path]:
+    """Return the fields that kubectl may take without force: those it applied itself before, on its own side.
+
+    As the server's ``lastAppliedManager`` has it, so that ``kubectl apply --server-side`` can follow upon
+    ``kubectl apply``; a field that somebody changed since is not among them.
+    """
+    annotations = (live or {}).get("metadata", {}).get("annotations") or {}
+    if live is None or writer.manager != KUBECTL or LAST_APPLIED not in annotations:
+        return set()
+    values = leaves(kind, writer.version, live)
+    try:
+        applied = leaves(kind, writer.version, json.loads(annotations[LAST_APPLIED]))
+    except (ValueError, AttributeError):
+        return set()
+    return {path for path, value in applied.items() if path in values and values[path] == value}
 
 
 def _contested(

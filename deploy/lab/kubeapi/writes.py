@@ -264,7 +264,7 @@ class Writes:
         waiting = bool(metadata.get("finalizers"))
         if not dry:
             after = self._remove(kind, old, waiting=waiting)["metadata"]["resourceVersion"]
-        if waiting:
+        if waiting or kind.returns_deleted:
             return Outcome(served(kind, target.version, old), before=before, after=after)
         details = {"name": target.name, "kind": kind.plural, "uid": metadata["uid"]}
         details |= {"group": kind.group} if kind.group else {}

@@ -13,6 +13,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from email.message import Message
 from pathlib import Path
 from typing import Any
 
@@ -34,11 +35,11 @@ PLURALS = {
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A raw answer."""
+    """A raw answer; the names of headers are in lower case."""
 
     status: int
     headers: dict[str, str]
-    body: dict[str, Any]
+    body: Any
 
 
 class KubeApi:
@@ -82,7 +83,7 @@ class KubeApi:
 
     def requests(self, query: str = "") -> list[dict[str, Any]]:
         """Return records of the request log, oldest first."""
-        found: list[dict[str, Any]] = self._window_json("GET", f"/lab/requests?{query}")
+        found: list[dict[str, Any]] = self.window("GET", f"/lab/requests?{query}").body
         return found
 
     def last_seq(self) -> int:
@@ -92,34 +93,40 @@ class KubeApi:
 
     def provoke(self, **fault: Any) -> None:
         """Let the next matching requests fail."""
-        self._window_json("POST", "/lab/faults", fault)
+        answer = self.window("POST", "/lab/faults", fault)
+        assert answer.status == 201, answer.body
 
     def forgive(self) -> None:
         """Forget every waiting fault."""
-        self._window_json("DELETE", "/lab/faults")
+        self.window("DELETE", "/lab/faults")
+
+    def window(self, method: str, path: str, body: Any = None) -> Answer:
+        """Send one request to the lab's own window."""
+        return _sent(urllib.request.Request(self._window + path, data=_encoded(body), method=method))
 
     def api(
-        self, method: str, path: str, body: Any = None, *, media_type: str = "application/json"
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        media_type: str = "application/json",
+        authorization: str | None = None,
     ) -> Answer:
-        """Send one raw request with the lab's token; refusals are answers, too."""
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self.server + path, data=data, method=method)
-        request.add_header("Authorization", f"Bearer {(self.state / 'kubeapi.token').read_text()}")
-        if data is not None:
+        """Send one raw request, with the lab's token unless told otherwise; refusals are answers, too."""
+        request = urllib.request.Request(self.server + path, data=_encoded(body), method=method)
+        bearer = f"Bearer {(self.state / 'kubeapi.token').read_text()}"
+        request.add_header("Authorization", bearer if authorization is None else authorization)
+        if body is not None:
             request.add_header("Content-Type", media_type)
-        trust = ssl.create_default_context(cafile=str(self.state / "tls" / "ca.crt"))
-        try:
-            with urllib.request.urlopen(request, timeout=DEADLINE_SECONDS, context=trust) as answer:
-                return Answer(answer.status, dict(answer.headers), json.loads(answer.read()))
-        except urllib.error.HTTPError as refusal:
-            with refusal:
-                return Answer(refusal.code, dict(refusal.headers), json.loads(refusal.read()))
+        return _sent(request, ssl.create_default_context(cafile=str(self.state / "tls" / "ca.crt")))
 
     def create(self, manifest: dict[str, Any]) -> dict[str, Any]:
         """Create an object and return it as stored."""
         answer = self.api("POST", collection(manifest), manifest)
         assert answer.status == 201, answer.body
-        return answer.body
+        stored: dict[str, Any] = answer.body
+        return stored
 
     def kubectl(
         self, *arguments: str, stdin: str = "", check: bool = True
@@ -136,13 +143,6 @@ class KubeApi:
         )
         assert not check or done.returncode == 0, f"kubectl {' '.join(arguments)}: {done.stderr}"
         return done
-
-    def _window_json(self, method: str, path: str, body: Any = None) -> Any:
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self._window + path, data=data, method=method)
-        with urllib.request.urlopen(request, timeout=DEADLINE_SECONDS) as answer:
-            content = answer.read()
-        return json.loads(content) if content else None
 
 
 @contextmanager
@@ -170,6 +170,24 @@ def collection(manifest: dict[str, Any]) -> str:
     version, namespace = manifest["apiVersion"], manifest["metadata"].get("namespace")
     place = f"/namespaces/{namespace}" if namespace else ""
     return f"/{'apis' if '/' in version else 'api'}/{version}{place}/{PLURALS[manifest['kind']]}"
+
+
+def _encoded(body: Any) -> bytes | None:
+    return None if body is None else json.dumps(body).encode()
+
+
+def _sent(request: urllib.request.Request, trust: ssl.SSLContext | None = None) -> Answer:
+    try:
+        with urllib.request.urlopen(request, timeout=DEADLINE_SECONDS, context=trust) as answer:
+            return _answer(answer.status, answer.headers, answer.read())
+    except urllib.error.HTTPError as refusal:
+        with refusal:
+            return _answer(refusal.code, refusal.headers, refusal.read())
+
+
+def _answer(status: int, headers: Message, content: bytes) -> Answer:
+    named = {name.lower(): value for name, value in headers.items()}
+    return Answer(status, named, json.loads(content) if content else None)
 
 
 def _port(url: str) -> str:
