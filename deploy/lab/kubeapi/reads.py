@@ -67,6 +67,9 @@ def listing(store: Store, view: View) -> Json:
     revision = str(store.revision)
     if view.as_table:
         return view.rows(objects, revision=revision)
+    if not kind.custom:
+        # The real server leaves out of a built-in list's items what they have in common.
+        objects = [{k: v for k, v in obj.items() if k not in {"apiVersion", "kind"}} for obj in objects]
     return {
         "apiVersion": kind.api_version(view.target.version),
         "kind": f"{kind.name}List",

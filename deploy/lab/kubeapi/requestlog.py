@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 KEPT = 20_000
+TAIL_BYTES = 8 * 2**20  # what a start reads again; the file of a long day would take many seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +47,18 @@ class RequestLog:
     def __init__(self, path: Path) -> None:
         self._records: deque[Record] = deque(maxlen=KEPT)
         self.seq = 0
-        if path.exists():
-            with path.open(encoding="utf-8") as lines:
-                for line in lines:
-                    self._restore(line)
+        tail = _tail(path)
+        for line in tail.splitlines():
+            self._restore(line)
         self._file = path.open("a", encoding="utf-8")
+        if tail and not tail.endswith(b"\n"):
+            self._file.write("\n")
 
-    def _restore(self, line: str) -> None:
+    def _restore(self, line: bytes) -> None:
         try:
             record = Record(**json.loads(line))
         except (ValueError, TypeError):
-            return  # a line that a kill tore apart
+            return  # a line that a kill tore apart, or that the tail begins in
         self._records.append(record)
         self.seq = record.seq
 
@@ -84,3 +86,11 @@ class RequestLog:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+
+def _tail(path: Path) -> bytes:
+    if not path.exists():
+        return b""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - TAIL_BYTES))
+        return file.read()
