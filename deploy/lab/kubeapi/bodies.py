@@ -1,4 +1,4 @@
-"""Request bodies: JSON, or YAML as Kubernetes reads it."""
+"""Request bodies: JSON, YAML as Kubernetes reads it, and a little protobuf."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from deploy.lab.kubeapi.failures import bad_request, unsupported_media
+from deploy.lab.kubeapi.protobuf import read_protobuf
 
 
 class _KubernetesYaml(yaml.CSafeLoader):
@@ -23,10 +24,10 @@ def read_body(content: bytes, media_type: str) -> Any:
     """Return the parsed body; an empty one is an empty object. Raises ApiFailure 400 or 415."""
     if not content:
         return {}
-    if "protobuf" in media_type or "cbor" in media_type:
-        raise unsupported_media(
-            f"the lab's API reads JSON and YAML, not {media_type}; kubectl apply -f sends JSON"
-        )
+    if "protobuf" in media_type:
+        return read_protobuf(content)
+    if "cbor" in media_type:
+        raise unsupported_media(f"the lab's API reads JSON and YAML, not {media_type}")
     try:
         if "yaml" in media_type and not content.lstrip().startswith(b"{"):
             return yaml.load(content, Loader=_KubernetesYaml)  # noqa: S506 -- a SafeLoader with fewer tags

@@ -361,3 +361,35 @@ def test_other_built_in_kinds_are_stored_as_they_are(
 
     found = live(shop, kind, "thing")
     assert {name: found[name] for name in content} == content
+
+
+def test_kubectl_creates_simple_things_by_name(shop: KubeApi) -> None:
+    shop.kubectl("create", "namespace", "spare")
+    shop.kubectl("-n", "shop", "create", "configmap", "settings", "--from-literal=colour=blue")
+    shop.kubectl("-n", "shop", "create", "secret", "generic", "password", "--from-literal=word=hush")
+    shop.kubectl("-n", "shop", "create", "serviceaccount", "robot")
+    shop.kubectl(
+        "-n", "shop", "create", "deployment", "order", "--image=shop/order:1", "--port=80", "--", "run"
+    )
+
+    assert "Active" in shop.kubectl("get", "namespace", "spare").stdout
+    assert live(shop, "configmap", "settings")["data"] == {"colour": "blue"}
+    assert live(shop, "secret", "password")["data"] == {"word": "aHVzaA=="}
+    assert live(shop, "serviceaccount", "robot")["metadata"]["name"] == "robot"
+    spec = live(shop, "deployment", "order")["spec"]
+    assert spec["replicas"] == 1
+    assert spec["selector"] == {"matchLabels": {"app": "order"}}
+    assert spec["template"]["spec"]["containers"] == [
+        {"name": "order", "image": "shop/order:1", "command": ["run"], "ports": [{"containerPort": 80}]}
+    ]
+    shop.kubectl("delete", "namespace", "spare")
+
+
+def test_kubectl_is_told_what_the_lab_cannot_read_from_protobuf(shop: KubeApi) -> None:
+    done = shop.kubectl("-n", "shop", "create", "quota", "q", "--hard=pods=1", check=False)
+
+    assert "use kubectl apply -f" in done.stderr
+
+
+def test_auth_can_i_says_yes(shop: KubeApi) -> None:
+    assert shop.kubectl("auth", "can-i", "patch", "virtualservices", "-n", "shop").stdout == "yes\n"
