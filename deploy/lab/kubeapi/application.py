@@ -25,7 +25,8 @@ from deploy.lab.kubeapi.reads import View, Watch
 from deploy.lab.kubeapi.requestlog import Record, RequestLog
 from deploy.lab.kubeapi.routing import Call, resolve
 from deploy.lab.kubeapi.store import Store
-from deploy.lab.kubeapi.writes import Outcome, Target, WriteOptions, Writes
+from deploy.lab.kubeapi.targets import Outcome, Target, WriteOptions
+from deploy.lab.kubeapi.writes import Writes
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 OPEN_PATHS = frozenset({"/healthz", "/livez", "/readyz"})
@@ -53,7 +54,10 @@ class KubernetesApi:
         self._log = log
         self._faults = faults
         self._bearer = f"Bearer {token}"
-        self.application = Starlette(routes=[Route("/{path:path}", self.serve, methods=METHODS)])
+        self.application = Starlette(
+            routes=[Route("/{path:path}", self.serve, methods=METHODS)],
+            exception_handlers={Exception: _internal_error},
+        )
 
     async def serve(self, request: Request) -> Response:
         """Answer one request. Its body is read first: between reading and writing the store none awaits."""
@@ -193,6 +197,11 @@ class _WatchResponse(StreamingResponse):
             await super().__call__(scope, receive, send)
         finally:
             self._watch.close()
+
+
+async def _internal_error(_request: Request, error: Exception) -> Response:
+    """Answer for a fault of the lab's own as the server does for its own; the traceback goes to stderr."""
+    return _refusal(ApiFailure(500, "InternalError", f"Internal error occurred: {error}"))
 
 
 async def _provoke(request: Request, fault: Fault | None, *, when: str) -> None:

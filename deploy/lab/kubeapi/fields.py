@@ -49,9 +49,10 @@ def top(kind: Kind, version: str, name: str) -> Json:
 
 
 def whole(kind: Kind, version: str) -> Json:
-    """Return the schema of the object, metadata included."""
-    schema = kind.schemas.get(version, {})
-    return {**schema, "properties": {**schema.get("properties", {}), "metadata": resolved(OBJECT_META)}}
+    """Return the schema of the object, with the identity and metadata that every kind has."""
+    schema = kind.schemas.get(version, {"x-kubernetes-preserve-unknown-fields": True})
+    every = {"apiVersion": {"type": "string"}, "kind": {"type": "string"}, "metadata": resolved(OBJECT_META)}
+    return {**schema, "properties": {**schema.get("properties", {}), **every}}
 
 
 def below(schema: Json, name: str) -> Json:
@@ -147,11 +148,11 @@ def as_fields_v1(paths: Iterable[Path]) -> Json:
 def from_fields_v1(tree: Json, *, prefix: Path = ()) -> set[Path]:
     """Return the paths of a FieldsV1 tree."""
     found: set[Path] = set()
-    for element, below in tree.items():
+    for element, inner in tree.items():
         if element == ".":
             found.add(prefix)
-        elif below:
-            found |= from_fields_v1(below, prefix=(*prefix, element))
+        elif isinstance(inner, dict) and inner:
+            found |= from_fields_v1(inner, prefix=(*prefix, element))
         else:
             found.add((*prefix, element))
     return found

@@ -30,6 +30,26 @@ def generated_name(prefix: str) -> str:
     return prefix + "".join(secrets.choice(_SUFFIX) for _ in range(5))
 
 
+def placed(kind: Kind, obj: Json, *, namespace: str, name: str = "") -> Json:
+    """Return the object with the namespace and name of its path. Raises ApiFailure 400."""
+    metadata = dict(obj["metadata"])
+    if kind.namespaced:
+        metadata["namespace"] = namespace
+    elif metadata.pop("namespace", ""):
+        raise bad_request(f"{kind.key} are not namespaced")
+    if name:
+        metadata["name"] = name
+    elif not metadata.get("name") and metadata.get("generateName"):
+        metadata["name"] = generated_name(metadata["generateName"])
+    return {**obj, "metadata": metadata}
+
+
+def with_status(obj: Json, of: Json) -> Json:
+    """Return one object with the status, or the lack of one, of another."""
+    bare = {name: value for name, value in obj.items() if name != "status"}
+    return {**bare, "status": of["status"]} if "status" in of else bare
+
+
 def created(kind: Kind, obj: Json) -> Json:
     """Return a new object with what the server sets on creation."""
     metadata = {**obj["metadata"], "uid": str(uuid.uuid4()), "creationTimestamp": now()}
@@ -86,10 +106,10 @@ def check_identity(kind: Kind, version: str, obj: Json, *, namespace: str, name:
     metadata = obj.get("metadata")
     if not isinstance(metadata, dict):
         raise bad_request("the body has no metadata")
-    if metadata.get("namespace", namespace) != namespace:
+    if (metadata.get("namespace") or namespace) != namespace:
         rule = "the namespace of the provided object does not match the namespace sent on the request"
         raise bad_request(f"{rule} ({namespace})")
-    if name and metadata.get("name", name) != name:
+    if name and (metadata.get("name") or name) != name:
         raise bad_request(
             f"the name of the object ({metadata['name']}) does not match the name on the URL ({name})"
         )
@@ -108,14 +128,11 @@ def check_metadata(kind: Kind, obj: Json) -> None:
         rule = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.'"
         causes.append(Cause("FieldValueInvalid", f'Invalid value: "{name}": {rule}', "metadata.name"))
     for key, value in (metadata.get("labels") or {}).items():
-        if not isinstance(value, str) or len(value) > 63 or not _LABEL_VALUE.match(value):
+        if len(value) > 63 or not _LABEL_VALUE.match(value):
             text = (
                 f"Invalid value: {value!r}: a valid label must be empty or consist of alphanumeric characters"
             )
             causes.append(Cause("FieldValueInvalid", text, f"metadata.labels.{key}"))
-    for key, value in (metadata.get("annotations") or {}).items():
-        if not isinstance(value, str):
-            raise bad_request(f"metadata.annotations.{key}: expected a string, got {value!r}")
     if causes:
         raise invalid(kind, name, causes)
 

@@ -13,7 +13,7 @@ from deploy.lab.kubeapi.kinds import Json
 from deploy.lab.kubeapi.selection import selector
 from deploy.lab.kubeapi.store import Change, Store, Watcher
 from deploy.lab.kubeapi.tables import ASKED, table
-from deploy.lab.kubeapi.writes import Target, served
+from deploy.lab.kubeapi.targets import Target, served
 
 BOOKMARK_SECONDS = 10.0
 LONGEST_WATCH_SECONDS = 1800.0

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from deploy.lab.kubeapi.failures import ApiFailure, unknown_path
 from deploy.lab.kubeapi.kinds import Catalogue
-from deploy.lab.kubeapi.writes import Target
+from deploy.lab.kubeapi.targets import Target
 
 _COLLECTION = {"GET": "list", "POST": "create", "DELETE": "deletecollection"}
 _OBJECT = {"GET": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}

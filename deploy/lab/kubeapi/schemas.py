@@ -15,10 +15,11 @@ from datetime import datetime
 from typing import Any
 
 from deploy.lab.kubeapi.failures import Cause, bad_request, invalid
+from deploy.lab.kubeapi.fields import whole
 from deploy.lab.kubeapi.kinds import Json, Kind
 from deploy.lab.kubeapi.rules import broken
 
-_IDENTITY = frozenset({"apiVersion", "kind", "metadata"})
+TYPE_INVALID, REQUIRED = "FieldValueTypeInvalid", "FieldValueRequired"
 _INT32 = 2**31
 _TYPES: dict[str, type | tuple[type, ...]] = {
     "object": dict,
@@ -38,26 +39,30 @@ def checked(
     ``validation`` Strict refuses unknown fields (400), Warn warns, Ignore is silent. Unless ``complete`` is
     false (an apply patch is only a part) the rest must fit the schema. Raises ApiFailure 400 or 422.
     """
-    schema = kind.schemas.get(version)
-    if schema is None:
-        return obj, []
+    schema = whole(kind, version)
     unknown: list[str] = []
-    identity = {name: value for name, value in obj.items() if name in _IDENTITY}
-    content = {name: value for name, value in obj.items() if name not in _IDENTITY}
-    pruned = {**identity, **_pruned(content, schema, "", unknown)}
+    pruned = _pruned(obj, schema, "", unknown)
     who = f'{kind.name} in version "{version}" cannot be handled as a {kind.name}'
     if unknown and validation == "Strict":
         found = ", ".join(f'unknown field "{path}"' for path in unknown)
         raise bad_request(f"{who}: strict decoding error: {found}")
+    causes = list(_errors(pruned, schema, ""))
+    mistyped = [cause for cause in causes if cause.reason == TYPE_INVALID and _is_decoded(kind, cause)]
+    if mistyped:
+        raise bad_request(f"{who}: {'; '.join(cause.message for cause in mistyped)}")
     if complete:
-        causes = list(_errors(pruned, schema, "")) or list(_broken_rules(pruned, schema, ""))
-        if any(cause.reason == "FieldValueTypeInvalid" for cause in causes) and not kind.custom:
-            # A built-in kind is decoded into its own type before anybody looks at its values.
-            raise bad_request(f"{who}: {'; '.join(cause.message for cause in causes)}")
-        if causes:
-            raise invalid(kind, obj["metadata"].get("name", ""), causes)
+        causes = causes or list(_broken_rules(pruned, schema, ""))
+    else:
+        causes = [cause for cause in causes if cause.reason != REQUIRED]
+    if causes:
+        raise invalid(kind, obj["metadata"].get("name") or "", causes)
     warnings = [f'unknown field \\"{path}\\"' for path in unknown] if validation == "Warn" else []
     return pruned, warnings
+
+
+def _is_decoded(kind: Kind, cause: Cause) -> bool:
+    """Say whether the server decodes this field into a type of its own before it looks at schemas."""
+    return not kind.custom or cause.field.startswith("metadata")
 
 
 def _pruned(value: Any, schema: Json, path: str, unknown: list[str]) -> Any:
@@ -111,13 +116,13 @@ def _wrong_type(value: Any, schema: Json, path: str) -> Cause | None:
         return None
     name = _type_name(value)
     text = f'Invalid value: "{name}": {path} in body must be of type {wanted}: "{name}"'
-    return Cause("FieldValueTypeInvalid", text, path)
+    return Cause(TYPE_INVALID, text, path)
 
 
 def _object_errors(value: Json, schema: Json, path: str) -> Iterator[Cause]:
     for name in schema.get("required", ()):
         if name not in value:
-            yield Cause("FieldValueRequired", "Required value", _join(path, name))
+            yield Cause(REQUIRED, "Required value", _join(path, name))
     most = schema.get("maxProperties")
     if most is not None and len(value) > most:
         yield Cause("FieldValueTooMany", f"Too many: {len(value)}: must have at most {most} items", path)

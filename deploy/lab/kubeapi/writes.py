@@ -7,7 +7,6 @@ check worth something. The request's body must have been read before.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -30,49 +29,19 @@ from deploy.lab.kubeapi.metadata import (
     check_identity,
     check_metadata,
     created,
-    generated_name,
     now,
+    placed,
+    with_status,
 )
 from deploy.lab.kubeapi.ownership import APPLY, UPDATE, Writer
 from deploy.lab.kubeapi.schemas import checked
 from deploy.lab.kubeapi.store import Store
+from deploy.lab.kubeapi.targets import Outcome, Target, WriteOptions, as_stored, served
 
 APPLY_PATCH = "application/apply-patch+yaml"
 MERGE_PATCH = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
 STRATEGIC_PATCH = "application/strategic-merge-patch+json"
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What a path names. ``name`` is empty for collections, ``subresource`` is empty or ``status``."""
-
-    kind: Kind
-    version: str
-    namespace: str = ""
-    name: str = ""
-    subresource: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class WriteOptions:
-    """The query parameters of a write. ``validation`` is Strict, Warn (the default) or Ignore."""
-
-    manager: str = "unknown"
-    dry_run: bool = False
-    force: bool = False
-    validation: str = "Warn"
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What a write did: the answer, 200 or 201, warnings for the client, resourceVersions for the log."""
-
-    object: Json
-    status: int = 200
-    before: str | None = None
-    after: str | None = None
-    warnings: list[str] = field(default_factory=list)
 
 
 class Writes:
@@ -86,37 +55,28 @@ class Writes:
         """Store a new object. Raises ApiFailure 400, 404 (namespace), 409 or 422."""
         kind = target.kind
         check_identity(kind, target.version, body, namespace=target.namespace, name="")
-        metadata = dict(body["metadata"])
-        if metadata.get("resourceVersion"):
+        if body["metadata"].get("resourceVersion"):
             raise ApiFailure(
                 500, "InternalError", "resourceVersion should not be set on objects to be created"
             )
-        if not metadata.get("name") and metadata.get("generateName"):
-            metadata["name"] = generated_name(metadata["generateName"])
-        return self._create(target, {**body, "metadata": metadata}, options, operation=UPDATE)
+        return self._create(target, body, options, operation=UPDATE)
 
     def _create(self, target: Target, body: Json, options: WriteOptions, *, operation: str) -> Outcome:
         kind = target.kind
-        metadata = dict(body["metadata"])
         if kind.namespaced:
-            metadata["namespace"] = target.namespace
             self._check_namespace(target.namespace)
-        elif metadata.pop("namespace", ""):
-            raise bad_request(f"{kind.key} are not namespaced")
-        check_metadata(kind, {**body, "metadata": metadata})
-        name = metadata["name"]
+        obj, warnings = checked(kind, target.version, body, validation=options.validation)
+        obj = created(kind, placed(kind, obj, namespace=target.namespace))
+        check_metadata(kind, obj)
+        name = obj["metadata"]["name"]
         if self._store.get(kind, namespace=target.namespace, name=name) is not None:
             raise taken(kind, name)
-        obj, warnings = checked(
-            kind, target.version, {**body, "metadata": metadata}, validation=options.validation
-        )
-        obj = created(kind, obj)
         if operation == UPDATE:
             writer = self._writer(target, options, UPDATE)
             entries = ownership.after_update(kind, before=None, after=obj, held=[], writer=writer)
             obj["metadata"]["managedFields"] = entries
         if not options.dry_run:
-            obj = self._store.put(kind, _stored_version(kind, obj))
+            obj = self._store.put(kind, as_stored(kind, obj))
         after = obj["metadata"].get("resourceVersion")
         return Outcome(served(kind, target.version, obj), 201, after=after, warnings=warnings)
 
@@ -172,8 +132,7 @@ class Writes:
         check_identity(kind, target.version, applied, namespace=target.namespace, name=target.name)
         if applied["metadata"].get("managedFields"):
             raise bad_request("metadata.managedFields must be nil")
-        place = {"namespace": target.namespace} if kind.namespaced else {}
-        applied = {**applied, "metadata": {**applied["metadata"], "name": target.name, **place}}
+        applied = placed(kind, applied, namespace=target.namespace, name=target.name)
         if kind.status and not target.subresource:
             applied.pop("status", None)
         live = self._store.get(kind, namespace=target.namespace, name=target.name)
@@ -202,23 +161,15 @@ class Writes:
         """Store ``new`` in place of ``old`` unless it is stale; a write without change keeps the version."""
         kind = target.kind
         old = served(kind, target.version, old)
+        new, warnings = checked(kind, target.version, new, validation=options.validation)
         self._check_current(target, old, new)
-        place = {"namespace": target.namespace} if kind.namespaced else {}
         held = ownership.owners(new if "managedFields" in new["metadata"] else old)
         if target.subresource:
-            new = (
-                {**old, "status": new["status"]}
-                if "status" in new
-                else {k: v for k, v in old.items() if k != "status"}
-            )
+            new = with_status(old, new)
         elif kind.status:
-            new = {
-                **{k: v for k, v in new.items() if k != "status"},
-                **({"status": old["status"]} if "status" in old else {}),
-            }
-        new = {**new, "metadata": {**new["metadata"], "name": target.name, **place}}
+            new = with_status(new, old)
+        new = placed(kind, new, namespace=target.namespace, name=target.name)
         check_metadata(kind, new)
-        new, warnings = checked(kind, target.version, new, validation=options.validation)
         new = carried_over(kind, old=old, new=new)
         if operation == UPDATE:
             writer = self._writer(target, options, UPDATE)
@@ -228,7 +179,7 @@ class Writes:
         before = old["metadata"]["resourceVersion"]
         stored = new
         if new != old and not options.dry_run:
-            stored = self._finish(kind, _stored_version(kind, new))
+            stored = self._finish(kind, as_stored(kind, new))
         after = stored["metadata"]["resourceVersion"]
         return Outcome(served(kind, target.version, stored), before=before, after=after, warnings=warnings)
 
@@ -297,12 +248,3 @@ class Writes:
     def _writer(self, target: Target, options: WriteOptions, operation: str) -> Writer:
         version = target.kind.api_version(target.version)
         return Writer(options.manager, operation, version, target.subresource, now())
-
-
-def served(kind: Kind, version: str, obj: Json) -> Json:
-    """Return the object at the apiVersion that was asked for; Istio's versions differ in nothing else."""
-    return {**obj, "apiVersion": kind.api_version(version), "kind": kind.name}
-
-
-def _stored_version(kind: Kind, obj: Json) -> Json:
-    return {**obj, "apiVersion": kind.api_version(kind.versions[0])}
