@@ -7,6 +7,7 @@ from typing import Any
 
 from deploy.lab.kubeapi.kinds import Column, Kind
 
+AGE = Column("Age", "date", ".metadata.creationTimestamp")
 ALL = ("all",)  # the category of ``kubectl get all``
 
 
@@ -15,16 +16,15 @@ def _kind(group: str, version: str, name: str, plural: str, *short: str, **trait
 
 
 def _columns(*pairs: tuple[str, str]) -> tuple[Column, ...]:
-    age = Column("Age", "date", ".metadata.creationTimestamp")
-    return (*(Column(name, "string", path) for name, path in pairs), age)
+    return (*(Column(name, "string", path) for name, path in pairs), AGE)
 
 
 PHASE = _columns(("Status", ".status.phase"))
-WORKLOAD = _columns(
-    ("Ready", ".status.readyReplicas"),
-    ("Desired", ".spec.replicas"),
-    ("Up-to-date", ".status.updatedReplicas"),
-    ("Available", ".status.availableReplicas"),
+WORKLOAD = (
+    Column("Ready", "ratio", ".status.readyReplicas/.spec.replicas"),
+    Column("Up-to-date", "count", ".status.updatedReplicas"),
+    Column("Available", "count", ".status.availableReplicas"),
+    AGE,
 )
 SERVICE = _columns(
     ("Type", ".spec.type"), ("Cluster-IP", ".spec.clusterIP"), ("Port(s)", ".spec.ports[*].port")

@@ -81,7 +81,7 @@ def list_elements(items: list[Any], schema: Json) -> dict[str, Any] | None:
     kind = schema.get("x-kubernetes-list-type")
     if kind == "set" and items:
         return {f"v:{json.dumps(item)}": item for item in items}
-    if kind != "map" or not items:
+    if kind != "map" or not items or not all(isinstance(item, dict) for item in items):
         return None
     found = {}
     for item in items:

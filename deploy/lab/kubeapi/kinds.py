@@ -12,7 +12,10 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One printer column: ``path`` is dotted, as in a CRD's additionalPrinterColumns."""
+    """One printer column: ``path`` is dotted, as in a CRD's additionalPrinterColumns, and so is ``type``.
+
+    Two types are ours: a ``count`` is 0 where there is none, a ``ratio`` two counts, parted by ``/``.
+    """
 
     name: str
     type: str

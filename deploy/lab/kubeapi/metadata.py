@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import secrets
 import uuid
@@ -48,6 +49,15 @@ def with_status(obj: Json, of: Json) -> Json:
     """Return one object with the status, or the lack of one, of another."""
     bare = {name: value for name, value in obj.items() if name != "status"}
     return {**bare, "status": of["status"]} if "status" in of else bare
+
+
+def with_encoded_data(secret: Json) -> Json:
+    """Return a Secret whose write-only ``stringData`` has become ``data``."""
+    if "stringData" not in secret:
+        return secret
+    plain = {k: base64.b64encode(text.encode()).decode() for k, text in (secret["stringData"] or {}).items()}
+    rest = {name: value for name, value in secret.items() if name != "stringData"}
+    return {**rest, "data": {**(secret.get("data") or {}), **plain}}
 
 
 def created(kind: Kind, obj: Json) -> Json:
@@ -128,7 +138,7 @@ def check_metadata(kind: Kind, obj: Json) -> None:
         rule = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.'"
         causes.append(Cause("FieldValueInvalid", f'Invalid value: "{name}": {rule}', "metadata.name"))
     for key, value in (metadata.get("labels") or {}).items():
-        if len(value) > 63 or not _LABEL_VALUE.match(value):
+        if value is not None and (len(value) > 63 or not _LABEL_VALUE.match(value)):
             text = (
                 f"Invalid value: {value!r}: a valid label must be empty or consist of alphanumeric characters"
             )

@@ -193,7 +193,7 @@ def _combined(kind: Kind, version: str, live: Json | None, applied: Json) -> Jso
 def _removed(kind: Kind, version: str, obj: Json, path: Path) -> Json:
     """Return the object without one field; the first element names a top-level field."""
     name = path[0].removeprefix("f:")
-    if name not in obj:
+    if name not in obj or path == ("f:metadata",):
         return obj
     if len(path) == 1:
         return {key: value for key, value in obj.items() if key != name}

@@ -25,7 +25,7 @@ def merge(target: Any, patch: Any) -> Any:
     return merged
 
 
-def json_patch(target: Json, operations: Any) -> Json:
+def json_patch(target: Json, operations: Any) -> Any:
     """Return ``target`` changed by a JSON patch (RFC 6902). A failed ``test`` is 422, as on the server."""
     if not isinstance(operations, list):
         raise bad_request("error decoding patch: json: a JSON patch is a list of operations")
@@ -37,8 +37,6 @@ def json_patch(target: Json, operations: Any) -> Json:
         raise ApiFailure(
             422, "Invalid", f"the server rejected our request due to an error in our request: {error}"
         ) from error
-    if not isinstance(patched, dict):
-        raise bad_request("the patch does not leave an object")
     return patched
 
 
@@ -75,7 +73,7 @@ def _strategic_list(target: list[Any], patch: list[Any], schema: Json) -> list[A
     if key is None:
         return [*target, *(item for item in items if item not in target)]
     removed = {item.get(key) for item in patch if _directive(item) == "delete"}
-    merged = [item for item in target if item.get(key) not in removed]
+    merged = [item for item in target if isinstance(item, dict) and item.get(key) not in removed]
     for item in items:
         if not isinstance(item, dict) or key not in item:
             raise bad_request(f"map: {item} does not contain declared merge key: {key}")

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from deploy.lab.kubeapi.failures import ApiFailure, bad_request, not_found
+from deploy.lab.kubeapi.failures import bad_request, not_found
 from deploy.lab.kubeapi.kinds import Json
 from deploy.lab.kubeapi.selection import selector
 from deploy.lab.kubeapi.store import Change, Store, Watcher
@@ -86,12 +86,11 @@ class Watch:
         self._view = view
         self._selects = selector(view.labels, view.fields)
         self._bookmarks = query.get("allowWatchBookmarks") in {"true", "1"}
-        self._seconds = min(
-            float(query.get("timeoutSeconds") or LONGEST_WATCH_SECONDS), LONGEST_WATCH_SECONDS
-        )
+        seconds = _number(query.get("timeoutSeconds", ""), what="timeoutSeconds")
+        self._seconds = min(seconds or LONGEST_WATCH_SECONDS, LONGEST_WATCH_SECONDS)
         self._initial = query.get("sendInitialEvents") in {"true", "1"}
         self._headed = False
-        since = _revision(query.get("resourceVersion", ""))
+        since = _number(query.get("resourceVersion", ""), what="resourceVersion")
         # Without a version, or with 0, a watch begins with everything there is.
         self._whole = self._initial or not since
         self._missed: list[Change] = []
@@ -182,14 +181,9 @@ def _line(kind: str, obj: Any) -> bytes:
     return json.dumps({"type": kind, "object": obj}, separators=(",", ":")).encode() + b"\n"
 
 
-def _revision(text: str) -> int:
+def _number(text: str, *, what: str) -> int:
     if not text:
         return 0
     if not text.isdigit():
-        raise bad_request(f"invalid resource version {text!r}: a number is expected")
+        raise bad_request(f"invalid {what} {text!r}: a number is expected")
     return int(text)
-
-
-def failure_line(failure: ApiFailure) -> bytes:
-    """Return a refusal as the one event of a watch."""
-    return _line("ERROR", failure.as_json())

@@ -41,7 +41,7 @@ def table(
 
 
 def _definition(column: Column) -> Json:
-    kind = "string" if column.type == "date" else column.type
+    kind = {"date": "string", "ratio": "string", "count": "integer"}.get(column.type, column.type)
     return {"name": column.name, "type": kind, "format": "", "description": column.path, "priority": 0}
 
 
@@ -52,6 +52,10 @@ def _row(columns: Sequence[Column], obj: Json, *, whole: bool) -> Json:
 
 
 def _cell(column: Column, obj: Json) -> Any:
+    if column.type == "ratio":
+        return "/".join(str(_number(obj, path)) for path in column.path.split("/"))
+    if column.type == "count":
+        return _number(obj, column.path)
     found = _find(obj, column.path.strip(".").replace("[*]", ".*").split("."))
     if not found or found[0] is None:
         return "<none>" if column.type != "date" else "<unknown>"
@@ -61,6 +65,12 @@ def _cell(column: Column, obj: Json) -> Any:
         return ",".join(map(str, found))
     value = found[0]
     return json.dumps(value, separators=(",", ":")) if isinstance(value, list | dict) else value
+
+
+def _number(obj: Json, path: str) -> int:
+    """Return a number, 0 where nothing was reported yet."""
+    found = _find(obj, path.strip(".").split("."))
+    return found[0] if found and isinstance(found[0], int) else 0
 
 
 def _find(value: Any, path: Sequence[str]) -> list[Any]:

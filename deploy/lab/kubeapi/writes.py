@@ -31,6 +31,7 @@ from deploy.lab.kubeapi.metadata import (
     created,
     now,
     placed,
+    with_encoded_data,
     with_status,
 )
 from deploy.lab.kubeapi.ownership import APPLY, UPDATE, Writer
@@ -66,6 +67,8 @@ class Writes:
         if kind.namespaced:
             self._check_namespace(target.namespace)
         obj, warnings = checked(kind, target.version, body, validation=options.validation)
+        if kind.key == "secrets":
+            obj = with_encoded_data(obj)
         obj = created(kind, placed(kind, obj, namespace=target.namespace))
         check_metadata(kind, obj)
         name = obj["metadata"]["name"]
@@ -107,6 +110,8 @@ class Writes:
         change = self._change(target, media_type)
         old = self._live(target)
         new = change(served(target.kind, target.version, old), patch)
+        if not isinstance(new, dict):
+            raise bad_request("the patch does not leave an object")
         check_identity(target.kind, target.version, new, namespace=target.namespace, name=target.name)
         return self._update(target, old, new, options)
 
@@ -162,6 +167,8 @@ class Writes:
         kind = target.kind
         old = served(kind, target.version, old)
         new, warnings = checked(kind, target.version, new, validation=options.validation)
+        if kind.key == "secrets":
+            new = with_encoded_data(new)
         self._check_current(target, old, new)
         held = ownership.owners(new if "managedFields" in new["metadata"] else old)
         if target.subresource:
@@ -206,11 +213,14 @@ class Writes:
         kind = target.kind
         old = self._live(target)
         metadata = old["metadata"]
-        for name, value in (body.get("preconditions") or {}).items():
+        conditions, dry_run = body.get("preconditions") or {}, body.get("dryRun") or []
+        if not isinstance(conditions, dict) or not isinstance(dry_run, list):
+            raise bad_request("DeleteOptions: preconditions are an object, dryRun is a list")
+        for name, value in conditions.items():
             if metadata.get(name) != value:
                 why = f"Precondition failed: {name} in precondition: {value}, in object: {metadata.get(name)}"
                 raise conflict(kind, target.name, why)
-        dry = options.dry_run or "All" in (body.get("dryRun") or [])
+        dry = options.dry_run or "All" in dry_run
         before, after = metadata["resourceVersion"], metadata["resourceVersion"]
         waiting = bool(metadata.get("finalizers"))
         if not dry:

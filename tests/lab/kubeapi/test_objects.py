@@ -158,6 +158,40 @@ def test_what_does_not_fit_its_path_is_refused(shop: KubeApi, change: dict[str, 
     assert answer.status == status, answer.body
 
 
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"labels": "a"},
+        {"labels": {"a": 1}},
+        {"annotations": []},
+        {"finalizers": "a"},
+        {"ownerReferences": [{}]},
+        {"managedFields": ["a"]},
+        {"generateName": 5, "name": None},
+    ],
+    ids=str,
+)
+def test_nonsense_in_the_metadata_is_refused(shop: KubeApi, metadata: dict[str, Any]) -> None:
+    shop.create(manifests.virtual_service("order"))
+    wrong = manifests.virtual_service()
+    wrong["metadata"].update(metadata)
+
+    created = shop.api("POST", COLLECTION, wrong)
+    patched = shop.api("PATCH", f"{COLLECTION}/order", {"metadata": metadata}, media_type=MERGE)
+
+    assert {created.status, patched.status} <= {400, 422}
+
+
+@pytest.mark.parametrize("patch", [5, [], {"metadata": None}, {"metadata": []}, {"spec": 5}], ids=str)
+def test_a_patch_that_leaves_no_object_is_refused(shop: KubeApi, patch: Any) -> None:
+    made = shop.create(manifests.virtual_service())
+
+    answer = shop.api("PATCH", PATH, patch, media_type=MERGE)
+
+    assert answer.status in {400, 422}
+    assert shop.api("GET", PATH).body == made
+
+
 def test_a_generated_name_is_free(shop: KubeApi) -> None:
     manifest = manifests.virtual_service()
     manifest["metadata"] = {"generateName": "product-", "namespace": "shop"}

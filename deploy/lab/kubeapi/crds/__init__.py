@@ -11,7 +11,6 @@ from deploy.lab.kubeapi.kinds import Column, Json, Kind
 
 FILE = Path(__file__).with_name("istio-networking.yaml")
 OLDER_VERSIONS = ("v1beta1", "v1alpha3")
-AGE = Column("Age", "date", ".metadata.creationTimestamp")
 
 
 @cache
@@ -46,6 +45,6 @@ def _kind(spec: Json) -> Kind:
         generation=True,
         custom=True,
         categories=tuple(names.get("categories", ())),
-        columns=tuple(columns) or (AGE,),
+        columns=tuple(columns),
         schemas=schemas,
     )
