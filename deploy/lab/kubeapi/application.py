@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from starlette.routing import Route
 from deploy.lab.kubeapi import reads
 from deploy.lab.kubeapi.bodies import read_body, read_object
 from deploy.lab.kubeapi.documents import document
-from deploy.lab.kubeapi.failures import ApiFailure, unknown_path
+from deploy.lab.kubeapi.failures import ApiFailure, too_large, unknown_path
 from deploy.lab.kubeapi.faults import Fault, Faults
 from deploy.lab.kubeapi.kinds import Catalogue, Json
 from deploy.lab.kubeapi.reads import View, Watch
@@ -29,6 +30,7 @@ from deploy.lab.kubeapi.targets import Outcome, Target, WriteOptions
 from deploy.lab.kubeapi.writes import Writes
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+BODY_BYTES = 3 * 2**20  # the API server's own limit
 OPEN_PATHS = frozenset({"/healthz", "/livez", "/readyz"})
 SWAGGER_2 = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
 
@@ -67,6 +69,8 @@ class KubernetesApi:
         fault: Fault | None = None
         answer: Answer | None = None
         try:
+            if len(content) > BODY_BYTES:
+                raise too_large(f"Request entity too large: limit is {BODY_BYTES}")
             self._authenticate(request)
             call = self._call(request)
             verb = call.verb if call else "get"
@@ -124,7 +128,8 @@ class KubernetesApi:
         outcome = self._write(call, request, content, options)
         response = JSONResponse(outcome.object, status_code=outcome.status)
         for warning in outcome.warnings:
-            response.headers.append("Warning", f'299 - "{warning}"')
+            # A field's name may hold anything; as JSON text it cannot end the header.
+            response.headers.append("Warning", f"299 - {json.dumps(warning)}")
         return Answer(response, outcome.before, outcome.after)
 
     def _write(self, call: Call, request: Request, content: bytes, options: WriteOptions) -> Outcome:

@@ -112,6 +112,11 @@ def unsupported_media(message: str) -> ApiFailure:
     return ApiFailure(415, "UnsupportedMediaType", message)
 
 
+def too_large(message: str) -> ApiFailure:
+    """Say that a body or an object is over the limit."""
+    return ApiFailure(413, "RequestEntityTooLarge", message)
+
+
 def expired(wanted: int, oldest: int) -> ApiFailure:
     """Say that a watch asks for history that is gone; clients list again."""
     return ApiFailure(410, "Expired", f"too old resource version: {wanted} ({oldest})")

@@ -56,7 +56,7 @@ def checked(
         causes = [cause for cause in causes if cause.reason != REQUIRED]
     if causes:
         raise invalid(kind, obj["metadata"].get("name") or "", causes)
-    warnings = [f'unknown field \\"{path}\\"' for path in unknown] if validation == "Warn" else []
+    warnings = [f'unknown field "{path}"' for path in unknown] if validation == "Warn" else []
     return pruned, warnings
 
 

@@ -7,16 +7,18 @@ Nothing here awaits: a read followed by a write in one function is atomic in the
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from deploy.lab.kubeapi.failures import expired
+from deploy.lab.kubeapi.failures import expired, too_large
 from deploy.lab.kubeapi.journal import Entry, Journal
 from deploy.lab.kubeapi.kinds import Catalogue, Json, Kind
 
 HISTORY = 4096  # changes that a watch can replay; older ones answer 410 and the client lists again
 COMPACT_FROM = 8192  # lines on disk from which on a rewrite is worth its while
+OBJECT_BYTES = 3 * 2**19  # what etcd takes in one request by default
 
 Key = tuple[str, str]
 """Namespace (empty for cluster-wide kinds) and name."""
@@ -72,7 +74,9 @@ class Store:
         return [objects[key] for key in sorted(objects) if not namespace or key[0] == namespace]
 
     def put(self, kind: Kind, obj: Json) -> Json:
-        """Store an object under the next revision and return it as stored."""
+        """Store an object under the next revision and return it as stored. Raises ApiFailure 413."""
+        if len(json.dumps(obj)) > OBJECT_BYTES:
+            raise too_large("etcdserver: request is too large")
         key = key_of(obj)
         self.revision += 1
         stored = {**obj, "metadata": {**obj["metadata"], "resourceVersion": str(self.revision)}}

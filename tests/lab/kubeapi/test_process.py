@@ -33,6 +33,10 @@ def test_a_killed_process_comes_back_with_its_objects_and_counts_on(tmp_path: Pa
 
         assert kubeapi.server == server
         assert kubeapi.api("GET", COLLECTION).body == listed
+        old = kubeapi.api(
+            "GET", f"{COLLECTION}?watch=true&resourceVersion={kept['metadata']['resourceVersion']}"
+        )
+        assert (old.status, old.body["reason"]) == (410, "Expired")
         added = kubeapi.create(manifests.virtual_service("payment"))
         versions = [int(obj["metadata"]["resourceVersion"]) for obj in (kept, listed, added)]
         assert versions == sorted(set(versions))

@@ -228,3 +228,28 @@ def test_built_in_kinds_are_checked_by_kubernetes_own_schemas(
     answer = shop.api("POST", "/apis/apps/v1/namespaces/shop/deployments?fieldValidation=Strict", wrong)
 
     assert (answer.status, said in answer.body["message"]) == (status, True), answer.body
+
+
+@pytest.mark.enable_socket
+def test_the_name_of_an_unknown_field_cannot_break_the_answer(shop: KubeApi) -> None:
+    wrong = manifests.virtual_service()
+    wrong["spec"]["\u4e16\r\nSet-Cookie: a=b"] = 1
+
+    answer = shop.api("POST", f"{COLLECTION}/virtualservices", wrong)
+
+    assert (answer.status, "set-cookie" in answer.headers) == (201, False)
+    assert "\\u4e16\\r\\nSet-Cookie" in answer.headers["warning"]
+
+
+@pytest.mark.enable_socket
+@pytest.mark.parametrize(("routes", "status"), [(7_000, 201), (16_000, 413), (40_000, 413)])
+def test_an_object_over_the_limit_of_etcd_or_of_the_server_is_refused(
+    shop: KubeApi, routes: int, status: int
+) -> None:
+    large = manifests.virtual_service()
+    match = [{"headers": {"x-user-id": {"exact": f"{number:064d}"}}} for number in range(routes)]
+    large["spec"]["http"][0]["match"] = match
+
+    answer = shop.api("POST", f"{COLLECTION}/virtualservices", large)
+
+    assert answer.status == status, answer.body
