@@ -31,7 +31,7 @@ from deploy.lab.kubeapi.kinds import Catalogue
 from deploy.lab.kubeapi.metadata import created
 from deploy.lab.kubeapi.requestlog import RequestLog
 from deploy.lab.kubeapi.store import Store
-from deploy.lab.kubeapi.window import window
+from deploy.lab.kubeapi.window import Window
 
 NAMESPACES = ("default", "kube-system", "kube-public", "istio-system")
 KEEP_ALIVE_SECONDS = 75
@@ -100,7 +100,10 @@ async def _serve(state: Path, api: socket.socket, window_socket: socket.socket) 
     log, faults, keys = RequestLog(state / "requests.jsonl"), Faults(), credentials(state)
     kubernetes = KubernetesApi(catalogue=catalogue, store=store, log=log, faults=faults, token=keys.token)
     tls = {"ssl_keyfile": str(keys.key), "ssl_certfile": str(keys.certificate), "http": Protocol}
-    servers = [(_server(kubernetes.application, **tls), api), (_server(window(log, faults)), window_socket)]
+    servers = [
+        (_server(kubernetes.application, **tls), api),
+        (_server(Window(log, faults).application), window_socket),
+    ]
 
     def stop() -> None:
         for server, _ in servers:

@@ -192,3 +192,17 @@ def test_forgiven_faults_do_not_happen(shop: KubeApi) -> None:
 )
 def test_a_fault_that_makes_no_sense_is_refused(kubeapi: KubeApi, fault: dict[str, object]) -> None:
     assert kubeapi.window("POST", "/lab/faults", fault).status == 400
+
+
+def test_the_log_and_the_faults_are_read_as_they_were_asked(shop: KubeApi) -> None:
+    seen = shop.last_seq()
+    shop.create(manifests.virtual_service())
+    shop.create(manifests.service())
+    shop.provoke(verb="get", status=500)
+
+    assert [record["kind"] for record in shop.requests(f"since={seen}&verb=create&kind=service")] == [
+        "Service"
+    ]
+    assert shop.window("GET", "/lab/requests?since=yesterday").status == 400
+    (waiting,) = shop.window("GET", "/lab/faults").body
+    assert (waiting["verb"], waiting["status"], waiting["times"]) == ("get", 500, 1)
