@@ -1,8 +1,8 @@
 """A Kubernetes-compatible API endpoint for the one-machine lab: real clients, no cluster.
 
-``kubectl`` and the ``kubernetes`` client work against it unchanged: discovery, tables, watches, the four patch
-types, server-side apply, optimistic locking, Istio's own CRD validation. It listens on 127.0.0.1 only and is for
-demonstrations and tests. It runs no controllers and no admission: what is stored is what was sent.
+``kubectl`` and the ``kubernetes`` client work against it unchanged: discovery, tables, watches, the four
+patch types, server-side apply, optimistic locking, Istio's own CRD validation. It listens on 127.0.0.1 only
+and is for demonstrations and tests. It runs no controllers and no admission: what is stored is what was sent.
 
     kinds, builtin, crds, definitions   what is served, by which schemas
     store, journal                      objects, versions and recent history; the same on disk

@@ -24,9 +24,9 @@ LINES = "application/x-ndjson"
 class Window:
     """``application`` serves the log and the faults.
 
-    ``GET /lab/requests?since=SEQ&verb=update,patch&kind=VirtualService`` lists records, oldest first, as a JSON
-    list or, with ``Accept: application/x-ndjson``, as lines. ``POST``, ``GET`` and ``DELETE /lab/faults`` add a
-    fault, show the waiting ones, forget them.
+    ``GET /lab/requests?since=SEQ&verb=update,patch&kind=VirtualService`` lists records, oldest first, as a
+    JSON list or, with ``Accept: application/x-ndjson``, as lines. ``POST``, ``GET`` and ``DELETE
+    /lab/faults`` add a fault, show the waiting ones, forget them.
     """
 
     def __init__(self, log: RequestLog, faults: Faults) -> None:
