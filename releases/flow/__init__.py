@@ -1,0 +1,31 @@
+"""What can be done to a rollout, in the order in which it happens to one.
+
+request -> approve -> advance (shift, measure, judge) -> conclude, with intervene for the operator's hand and record for the
+audit trail. Doors call these functions, translate their errors, and do nothing more.
+"""
+
+from releases.flow.advance import advance
+from releases.flow.catalogue import VersionConflict, register_version, save_catalogue
+from releases.flow.perform import perform
+from releases.flow.plans import delete_plan, save_plan
+from releases.flow.record import record_refusal
+from releases.flow.request import create, edit
+from releases.flow.tokens import issue_token, revoke_token
+from releases.flow.verify import ChainReport, verify_chain
+
+__all__ = [
+    "ChainReport",
+    "VersionConflict",
+    "advance",
+    "create",
+    "delete_plan",
+    "edit",
+    "issue_token",
+    "perform",
+    "record_refusal",
+    "register_version",
+    "revoke_token",
+    "save_catalogue",
+    "save_plan",
+    "verify_chain",
+]

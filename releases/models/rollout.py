@@ -33,7 +33,8 @@ class Rollout(models.Model):
 
     ``revision`` counts every change; a change that finds another revision lost the race. ``baseline`` holds the objects
     as they were when it was submitted, ``last_written`` the VirtualService as Weir last wrote it. ``reason_code`` and
-    ``reason_params`` explain to people where it is; the engine reads neither.
+    ``reason_params`` explain to people where it is; the engine reads neither. ``gates_passed`` counts the steps whose
+    manual gate a person has opened.
     """
 
     service = models.ForeignKey(Service, models.PROTECT, related_name="rollouts", verbose_name=_("service"))
@@ -52,7 +53,8 @@ class Rollout(models.Model):
     last_written = models.JSONField(null=True, blank=True)
     drift = models.JSONField(null=True, blank=True)
     promote_requested = models.BooleanField(default=False)
-    weight_limit = models.PositiveSmallIntegerField(null=True, blank=True)
+    gates_passed = models.PositiveSmallIntegerField(default=0)
+    version_problem = models.TextField(blank=True)
 
     requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="rollouts", verbose_name=_("requested by"))
     reason = models.TextField(_("reason"))
@@ -79,7 +81,6 @@ class Rollout(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["service"], condition=Q(state__in=sorted(LIVE)), name="one_live_rollout_per_service"),
             models.CheckConstraint(condition=~Q(stable=models.F("candidate")), name="rollout_changes_the_version"),
-            models.CheckConstraint(condition=Q(weight_limit__isnull=True) | Q(weight_limit__range=(0, 100)), name="rollout_limit_is_percent"),
         ]
         indexes = [
             # selectors.due_rollouts: the pulse looks here every second.
@@ -118,7 +119,8 @@ class StepRun(models.Model):
     """One step as it was carried out: ``desired`` is committed before the mesh is written, ``written`` read back after.
 
     Weights are percent for the candidate. ``started_at`` is the moment of the acknowledged write, from which the bake
-    counts; ``bake_left_seconds`` is kept while the rollout is paused.
+    counts to ``bake_until``; while the rollout is paused ``bake_left_seconds`` keeps what was left of it. The row after
+    the last planned step is the promotion.
     """
 
     class Outcome(models.TextChoices):
@@ -132,13 +134,13 @@ class StepRun(models.Model):
     position = models.PositiveSmallIntegerField()
     planned = models.JSONField()
     desired = models.PositiveSmallIntegerField(null=True, blank=True)
-    desired_digest = models.CharField(max_length=64, blank=True)
     written = models.PositiveSmallIntegerField(null=True, blank=True)
     before = models.JSONField(null=True, blank=True)
     observed = models.FloatField(null=True, blank=True)
     desired_at = models.DateTimeField(null=True, blank=True)
     started_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
+    bake_until = models.DateTimeField(null=True, blank=True)
     bake_left_seconds = models.FloatField(null=True, blank=True)
     outcome = models.CharField(max_length=20, choices=Outcome.choices, blank=True)
 

@@ -1,0 +1,132 @@
+"""One pass over one rollout: lease the row, collect the facts, decide, do the one thing, write it down.
+
+Nothing else moves a rollout. A lost, doubled, late or reordered call changes nothing but a little time. Network calls
+happen outside transactions; whatever a killed worker leaves behind leads at the next pulse to the same write or to none.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+from typing import assert_never
+
+from django.utils.translation import override
+
+from istio.documents import TrafficError
+from istio.mesh import Conflict, MeshError, Rejected
+from istio.telemetry import TelemetryError
+from releases.clock import Clock
+from releases.domain import LostRace
+from releases.domain.actor import Actor
+from releases.domain.decision import Action, Hold, Measure, Promote, RollBack, Shift, Start, Wait, decide
+from releases.domain.reasons import Reason
+from releases.domain.states import MOVING, Event, State
+from releases.flow.conclude import begin_roll_back, pause, promote, write_roll_back
+from releases.flow.facts import facts_of
+from releases.flow.measure import measure
+from releases.flow.move import lease, move, note
+from releases.flow.shift import Held, shift_traffic
+from releases.models import Rollout, StepRun
+from releases.sentences import reason_sentence
+
+logger = logging.getLogger(__name__)
+
+RETRY = timedelta(seconds=2)
+_STEPS_IN_A_PASS = 4
+
+
+def advance(rollout_id: int, *, clock: Clock, by: Actor) -> Action | None:
+    """Do what is due for one rollout and return the last action, or None when there was nothing to take.
+
+    Never raises for what the outside did: the reason goes on the row, and the next pulse tries again.
+    """
+    rollout = lease(rollout_id, now=clock())
+    if rollout is None or State(rollout.state) not in MOVING:
+        return None
+    action: Action | None = None
+    try:
+        for _ in range(_STEPS_IN_A_PASS):
+            action = decide(facts_of(rollout), now=clock())
+            carry_out(rollout, action, by=by, clock=clock)
+            if not isinstance(action, Start | Measure | RollBack) or State(rollout.state) not in MOVING:
+                break
+        else:
+            note(rollout, reason=rollout.reason_code, params=rollout.reason_params, wake=clock())
+    except LostRace:
+        logger.info("%s changed hands during the pass", rollout)
+    except Conflict:
+        note_problem(rollout, reason=rollout.reason_code, detail="", at=clock())
+    except Rejected as error:
+        note_problem(rollout, reason=Reason.MESH_REFUSED, detail=str(error), at=clock() + RETRY)
+    except MeshError as error:
+        note_problem(rollout, reason=Reason.MESH_UNREACHABLE, detail=str(error), at=clock() + RETRY)
+    except TelemetryError as error:
+        note_problem(rollout, reason=Reason.METRICS_UNREACHABLE, detail=str(error), at=clock() + RETRY)
+    except Exception as error:  # noqa: BLE001  the one broad catch: the row says what happened and the next pulse tries again
+        logger.exception("%s: the pass failed", rollout)
+        note_problem(rollout, reason=Reason.INTERNAL_ERROR, detail=f"{type(error).__name__}: {error}", at=clock() + RETRY)
+    return action
+
+
+def carry_out(rollout: Rollout, action: Action, *, by: Actor, clock: Clock) -> None:
+    """Do one action. What must not happen after all (``Held``, a document that can not be edited) pauses the rollout."""
+    try:
+        _carry_out(rollout, action, by=by, clock=clock)
+    except Held as held:
+        pause(rollout, by=by, event=Event.PAUSE, reason=held.reason, params=held.params, clock=clock, **held.columns)
+    except TrafficError as error:
+        params = {"problem": str(error), "code": error.code}
+        pause(rollout, by=by, event=Event.PAUSE, reason=Reason.CHECKS_FAILED, params=params, why=str(error), clock=clock)
+
+
+def _carry_out(rollout: Rollout, action: Action, *, by: Actor, clock: Clock) -> None:
+    match action:
+        case Wait(until=until, reason=reason, params=params):
+            _wait(rollout, until=until, reason=reason, params=params)
+        case Start():
+            move(rollout, Event.START, by=by, reason=Reason.WRITING, wake=clock(), started_at=clock(), leased_until=rollout.leased_until)
+        case Shift(position=position):
+            shift_traffic(rollout, position=position, by=by, clock=clock)
+        case Measure():
+            measure(rollout, now=clock())
+        case Promote():
+            promote(rollout, by=by, clock=clock)
+        case RollBack(reason=reason, params=params):
+            _roll_back(rollout, reason=reason, params=params, by=by, clock=clock)
+        case Hold(reason=reason, params=params):
+            event = Event.VOID if reason is Reason.APPROVAL_VOID else Event.PAUSE
+            pause(rollout, by=by, event=event, reason=reason, params=params, clock=clock)
+        case _:
+            assert_never(action)
+
+
+def note_problem(rollout: Rollout, *, reason: Reason | str, detail: str, at: datetime) -> None:
+    """Write a passing trouble on the row. If the row changed meanwhile, somebody else knows better."""
+    rollout = Rollout.objects.get(pk=rollout.pk)
+    if State(rollout.state) not in MOVING:
+        return
+    params = {**rollout.reason_params, "problem": detail} if detail else rollout.reason_params
+    keep = State(rollout.state) in {State.PAUSED, State.ROLLING_BACK}
+    try:
+        note(rollout, reason=rollout.reason_code if keep else reason, params=params, wake=at)
+    except LostRace:
+        logger.info("%s changed hands while a problem was noted", rollout)
+
+
+def _wait(rollout: Rollout, *, until: datetime, reason: Reason, params: dict[str, object]) -> None:
+    """A pause keeps the reason for which it was made; everything else says what it waits for now."""
+    if State(rollout.state) is State.PAUSED:
+        note(rollout, reason=rollout.reason_code, params=rollout.reason_params, wake=until)
+    else:
+        note(rollout, reason=reason, params=params, wake=until)
+
+
+def _roll_back(rollout: Rollout, *, reason: Reason, params: dict[str, object], by: Actor, clock: Clock) -> None:
+    if State(rollout.state) is not State.ROLLING_BACK:
+        with override("en"):  # what is stored is read in every language; pages say it again in the reader's
+            why = reason_sentence(reason, params=params)
+        begin_roll_back(rollout, by=by, why=why, reason=reason, params=dict(params), clock=clock)
+    StepRun.objects.filter(rollout=rollout, outcome=StepRun.Outcome.WRITING).update(desired=0)
+    write_roll_back(rollout, by=by, clock=clock)
+
+

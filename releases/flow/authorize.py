@@ -1,0 +1,59 @@
+"""May this person do this on this service? ``check_`` raises with the sentence the user sees, ``may`` answers."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext as _
+
+from releases.domain import NotAllowed
+from releases.domain.actor import Actor
+from releases.domain.roles import Action, RoleName, allows, roles_that_allow
+from releases.domain.states import Event
+from releases.models import Rollout, User
+from releases.roles import roles_of
+from services.models import Service
+
+
+def check_may(what: Event | Action, *, by: Actor, service: Service | None) -> None:
+    """Refuse who has no role that grants it. Superusers get no grant here that their roles do not give. Raises NotAllowed."""
+    if by.user_id is None:
+        return  # workers act on what a person approved
+    user = User.objects.get(pk=by.user_id)
+    if not user.is_active:
+        raise NotAllowed(_("This account is not active."))
+    if not allows(roles_of(user, service), what):
+        raise NotAllowed(why_not(what, service=service))
+
+
+def check_may_vote(rollout: Rollout, *, by: Actor, what: Event) -> None:
+    """Refuse the requester, every editor, a person without the role, and a token the policy does not accept. Raises NotAllowed."""
+    if by.user_id is None:
+        raise NotAllowed(_("Only a person can decide."))
+    if by.user_id == rollout.requested_by_id:
+        raise NotAllowed(_("You asked for this rollout, so somebody else has to decide."))
+    if rollout.edits.filter(by_id=by.user_id).exists():
+        raise NotAllowed(_("You edited this rollout, so somebody else has to decide."))
+    check_may(what, by=by, service=rollout.service)
+    if by.by_token and not rollout.service.policy.token_approval_allowed:
+        raise NotAllowed(_("The policy of this service does not accept decisions by API token; decide on the page."))
+
+
+def why_not(what: Event | Action, *, service: Service | None) -> str:
+    """Say which roles would do."""
+    roles = ", ".join(str(role_label(role)) for role in roles_that_allow(what))
+    where = _("on %(service)s") % {"service": service.name} if service else _("everywhere")
+    return _("This needs one of these roles %(where)s: %(roles)s.") % {"where": where, "roles": roles or "-"}
+
+
+def role_label(role: RoleName) -> str:
+    """The role's name in the reader's language."""
+    labels = {
+        RoleName.VIEWER: _("viewer"),
+        RoleName.REQUESTER: _("requester"),
+        RoleName.APPROVER: _("approver"),
+        RoleName.OPERATOR: _("operator"),
+        RoleName.CALENDAR_MANAGER: _("calendar manager"),
+        RoleName.POLICY_ADMINISTRATOR: _("policy administrator"),
+        RoleName.AUDITOR: _("auditor"),
+        RoleName.USER_ADMINISTRATOR: _("user administrator"),
+    }
+    return labels[role]

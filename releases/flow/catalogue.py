@@ -1,0 +1,118 @@
+"""Changing the catalogue with governance: who may, and an audit event for each change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import models, transaction
+from django.db.models import F
+from django.forms.models import model_to_dict
+from django.utils.translation import gettext as _
+
+from releases.domain import BadPlan, DomainError
+from releases.domain.actor import Actor
+from releases.domain.roles import Action
+from releases.flow.authorize import check_may
+from releases.flow.record import record
+from services.models import Policy, Service, Version
+
+
+class VersionConflict(DomainError):
+    """The same version name with another image."""
+
+    code = "version_conflict"
+
+
+@transaction.atomic
+def register_version(  # noqa: PLR0913  a registration states all of this
+    *,
+    service: Service,
+    name: str,
+    by: Actor,
+    image: str = "",
+    commit: str = "",
+    notes_url: str = "",
+    subset: str = "",
+    labels: Mapping[str, str] | None = None,
+) -> tuple[Version, bool]:
+    """Register a version, or return the one that is there with the same image. The flag says whether it is new.
+
+    Raises NotAllowed, BadPlan, VersionConflict: a name stands for one image for ever, since approvals name both.
+    """
+    check_may(Action.REGISTER_VERSION, by=by, service=service)
+    if not name.strip():
+        raise BadPlan(_("A version has a name."), field="name")
+    known = Version.objects.filter(service=service, name=name).first()
+    if known:
+        if known.image and image and known.image != image:
+            text = _("Version %(name)s of %(service)s is already registered with the image %(known)s; give the new image a new name.")
+            raise VersionConflict(text % {"name": name, "service": service, "known": known.image})
+        _complete(known, image=image, commit=commit, notes_url=notes_url, by=by)
+        return known, False
+    version = Version(
+        service=service,
+        name=name,
+        subset=subset or name,
+        labels=dict(labels or {"version": name}),
+        image=image,
+        commit=commit,
+        notes_url=notes_url,
+        registered_by_id=by.user_id,
+    )
+    _check(version)
+    version.save()
+    record("register_version", by=by, obj=version, after={"name": name, "image": image, "commit": commit})
+    return version, True
+
+
+@transaction.atomic
+def save_catalogue(instance: models.Model, *, by: Actor, changes: Mapping[str, Any]) -> models.Model:
+    """Create (an unsaved instance) or change a cluster, service, metric or policy. Raises NotAllowed, BadPlan.
+
+    A changed policy counts up its number, which is part of every fingerprint: what was approved under the old one is void.
+    """
+    action = Action.EDIT_POLICIES if isinstance(instance, Policy) else Action.EDIT_CATALOGUE
+    check_may(action, by=by, service=instance if isinstance(instance, Service) and instance.pk else None)
+    created = instance.pk is None
+    before = None if created else _as_json(instance)
+    many = {field.name for field in instance._meta.many_to_many}
+    for name, value in changes.items():
+        if name not in many:
+            setattr(instance, name, value)
+    _check(instance)
+    if isinstance(instance, Policy) and not created:
+        instance.number = F("number") + 1
+    instance.save()
+    instance.refresh_from_db()
+    for name in many & set(changes):
+        getattr(instance, name).set(changes[name])
+    kind = instance._meta.model_name
+    record(f"create_{kind}" if created else f"change_{kind}", by=by, obj=instance, before=before, after=_as_json(instance))
+    return instance
+
+
+def _complete(version: Version, *, image: str, commit: str, notes_url: str, by: Actor) -> None:
+    """Fill in what was not known when the version was found in the cluster. Nothing that is known changes."""
+    given = {"image": image, "commit": commit, "notes_url": notes_url}
+    fresh = {name: value for name, value in given.items() if value and not getattr(version, name)}
+    if not fresh:
+        return
+    for name, value in fresh.items():
+        setattr(version, name, value)
+    _check(version)
+    version.save(update_fields=list(fresh))
+    record("complete_version", by=by, obj=version, after=fresh)
+
+
+def _check(instance: models.Model) -> None:
+    try:
+        instance.full_clean()
+    except ValidationError as error:
+        field, messages = next(iter(error.message_dict.items()))
+        raise BadPlan(f"{field}: {messages[0]}", field=field) from error
+
+
+def _as_json(instance: models.Model) -> dict[str, Any]:
+    return {name: [item.pk for item in value] if isinstance(value, list) and value and isinstance(value[0], models.Model) else value for name, value in model_to_dict(instance).items()}

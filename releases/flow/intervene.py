@@ -1,0 +1,175 @@
+"""The operator's hand: start, pause, resume, roll back, promote, set a weight, and what to do about drift."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from istio.mesh import MeshError
+from releases.clock import Clock
+from releases.domain import BadPlan, IllegalMove, LostRace
+from releases.domain.actor import Actor
+from releases.domain.reasons import Reason
+from releases.domain.states import Event, State, target
+from releases.flow.approve import void_votes
+from releases.flow.authorize import check_may
+from releases.flow.checking import baseline_of
+from releases.flow.conclude import begin_roll_back, pause, write_roll_back
+from releases.flow.content import fingerprint_of
+from releases.flow.move import move
+from releases.flow.shift import drift_of
+from releases.models import Rollout, StepRun
+from services.connections import mesh_of
+
+_DOOR_SECONDS = 3.0
+_LEASE_WAIT_SECONDS = 15.0
+
+
+def start(rollout: Rollout, *, by: Actor, why: str, clock: Clock) -> None:
+    """Begin now instead of at ``start_at``. Every gate of the first step still holds."""
+    check_may(Event.START, by=by, service=rollout.service)
+    now = clock()
+    move(rollout, Event.START, by=by, why=why, reason=Reason.WRITING, wake=now, started_at=now)
+
+
+def pause_by_hand(rollout: Rollout, *, by: Actor, why: str, clock: Clock) -> None:
+    """Stop going forward. Answers only when no worker is in the middle of a write."""
+    check_may(Event.PAUSE, by=by, service=rollout.service)
+    target(State(rollout.state), Event.PAUSE)
+    wait_for_lease(rollout, clock=clock)
+    pause(rollout, by=by, event=Event.PAUSE, why=why, reason=Reason.PAUSED_BY_PERSON, clock=clock)
+
+
+def resume(rollout: Rollout, *, by: Actor, why: str, clock: Clock) -> None:
+    """Go on with what was left of the bake. Resuming a rollout that waits for a person opens the gate it waits at."""
+    check_may(Event.RESUME, by=by, service=rollout.service)
+    target(State(rollout.state), Event.RESUME)
+    if rollout.drift is not None:
+        raise IllegalMove(_("The mesh is not what Weir last wrote; restore or adopt it before you resume."))
+    now = clock()
+    columns = {}
+    if rollout.reason_code == Reason.WAITING_FOR_PERSON:
+        columns["gates_passed"] = int(rollout.reason_params.get("step", 0)) + 1
+    with transaction.atomic():
+        for run in rollout.step_runs.exclude(bake_left_seconds=None).filter(outcome=StepRun.Outcome.BAKING):
+            until = now + timedelta(seconds=run.bake_left_seconds or 0)
+            StepRun.objects.filter(pk=run.pk).update(bake_until=until, bake_left_seconds=None)
+        move(rollout, Event.RESUME, by=by, why=why, reason=Reason.WRITING, wake=now, **columns)
+
+
+def roll_back(rollout: Rollout, *, by: Actor, why: str, clock: Clock) -> None:
+    """Give all traffic back, now. Needs no lease, metric, pod, approval or window.
+
+    The row is moved first, which makes every forward write that was begun fail; then the door tries the write itself for
+    three seconds. What it cannot write in that time the worker goes on trying at every pulse.
+    """
+    check_may(Event.ROLL_BACK, by=by, service=rollout.service)
+    begin_roll_back(rollout, by=by, why=why, reason=Reason.ROLLED_BACK_BY_PERSON, clock=clock)
+    deadline = time.monotonic() + _DOOR_SECONDS
+    while State(rollout.state) is State.ROLLING_BACK:
+        try:
+            write_roll_back(rollout, by=by, clock=clock)
+        except MeshError:
+            if time.monotonic() >= deadline:
+                return
+            time.sleep(0.2)
+        except LostRace:
+            rollout.refresh_from_db()
+
+
+def promote_by_hand(rollout: Rollout, *, by: Actor, why: str, clock: Clock) -> None:
+    """Skip what is left of the plan: record the intent; the engine writes 100 %, confirms, and completes."""
+    check_may(Event.PROMOTE, by=by, service=rollout.service)
+    if rollout.current_step is None:
+        raise IllegalMove(_("Nothing has been shifted yet; a rollout is promoted from a step that carries traffic."))
+    move(rollout, Event.PROMOTE, by=by, why=why, reason=Reason.PROMOTING, wake=clock(), promote_requested=True)
+
+
+def set_weight(rollout: Rollout, *, by: Actor, why: str, weight: int | None, clock: Clock) -> None:
+    """Set the current step's weight, up to the approved maximum reached so far; while paused only downwards."""
+    check_may(Event.SET_WEIGHT, by=by, service=rollout.service)
+    target(State(rollout.state), Event.SET_WEIGHT)
+    if weight is None or isinstance(weight, bool) or not 0 <= weight <= 100:
+        raise BadPlan(_("The weight is a whole number from 0 to 100."), field="weight")
+    if rollout.current_step is None:
+        raise IllegalMove(_("Nothing has been shifted yet; there is no weight to set."))
+    most = rollout.plan_value.steps[rollout.current_step].weight
+    if weight > most:
+        text = _("Step %(step)d is approved up to %(most)d %%; %(weight)d %% is above it.")
+        raise BadPlan(text % {"step": rollout.current_step + 1, "most": most, "weight": weight}, field="weight")
+    wait_for_lease(rollout, clock=clock)
+    run = rollout.step_runs.get(position=rollout.current_step)
+    if State(rollout.state) is State.PAUSED and weight > (run.written or 0):
+        raise BadPlan(_("A paused rollout only goes down; resume it first."), field="weight")
+    with transaction.atomic():
+        StepRun.objects.filter(pk=run.pk).update(desired=weight)
+        columns = {} if State(rollout.state) is State.RUNNING else {"reason_params": rollout.reason_params}
+        reason = Reason.WRITING if not columns else rollout.reason_code
+        move(rollout, Event.SET_WEIGHT, by=by, why=why, reason=reason, wake=clock(), after={"weight": weight}, **columns)
+
+
+def restore(rollout: Rollout, *, by: Actor, why: str, clock: Clock) -> None:
+    """After drift: write again what Weir last wrote. The rollout stays paused until somebody resumes it."""
+    check_may(Event.RESTORE, by=by, service=rollout.service)
+    _check_drifted(rollout, event=Event.RESTORE)
+    mesh = mesh_of(rollout.service.cluster)
+    live = mesh.get(rollout.service.virtual_service_ref)
+    expected = rollout.last_written or (rollout.baseline or {})["virtual_service"]
+    document = {**live, "spec": expected["spec"]}
+    stored = mesh.put(document)
+    from_live = {"written_over": drift_of(rollout, live=live)}
+    move(
+        rollout,
+        Event.RESTORE,
+        by=by,
+        why=why,
+        reason=Reason.PAUSED_BY_PERSON,
+        wake=clock(),
+        after=from_live,
+        drift=None,
+        last_written=stored,
+    )
+
+
+def adopt(rollout: Rollout, *, by: Actor, why: str, clock: Clock) -> None:
+    """After drift: take the mesh as it is as the new baseline. New fingerprint, so it must be approved again."""
+    check_may(Event.ADOPT, by=by, service=rollout.service)
+    _check_drifted(rollout, event=Event.ADOPT)
+    baseline = baseline_of(rollout.service)
+    fingerprint = fingerprint_of(rollout, baseline=baseline)
+    with transaction.atomic():
+        void_votes(rollout, by=by, why=_("the mesh was adopted as the new baseline"))
+        move(
+            rollout,
+            Event.ADOPT,
+            by=by,
+            why=why,
+            reason=Reason.APPROVAL_VOID,
+            params={"problem": ""},
+            wake=clock(),
+            drift=None,
+            baseline=baseline,
+            last_written=baseline["virtual_service"],
+            fingerprint=fingerprint,
+        )
+
+
+def wait_for_lease(rollout: Rollout, *, clock: Clock) -> None:
+    """Wait until no worker is in the middle of a pass over this row, and read the row again. Raises LostRace after 15 s."""
+    deadline = time.monotonic() + _LEASE_WAIT_SECONDS
+    while True:
+        rollout.refresh_from_db()
+        if rollout.leased_until is None or rollout.leased_until <= clock():
+            return
+        if time.monotonic() >= deadline:
+            raise LostRace(_("A worker has been busy with %(rollout)s for too long; try again.") % {"rollout": rollout})
+        time.sleep(0.05)
+
+
+def _check_drifted(rollout: Rollout, *, event: Event) -> None:
+    target(State(rollout.state), event)
+    if rollout.drift is None:
+        raise IllegalMove(_("The mesh is what Weir last wrote; there is nothing to restore or adopt."))

@@ -1,0 +1,214 @@
+"""Asking for a release: draft, edit, submit, withdraw, cancel, and asking again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from istio.checks import Finding, Severity
+from istio.documents import TrafficError
+from istio.mesh import Manifest
+from istio.weights import weights_of
+from releases.clock import database_now
+from releases.domain import BadPlan, Blocked, IllegalMove, NotAllowed
+from releases.domain.actor import Actor
+from releases.domain.plan import Plan
+from releases.domain.reasons import Reason
+from releases.domain.states import LIVE, Event, State
+from releases.flow.authorize import check_may
+from releases.flow.checking import baseline_of, findings_for
+from releases.flow.content import fingerprint_of
+from releases.flow.move import move
+from releases.flow.record import record
+from releases.models import Approval, Rollout, RolloutEdit, RolloutPlan
+from services.models import Service, Version
+
+STATEMENTS = ("reason", "impact", "test_evidence", "rollback_note")
+EDITABLE = frozenset({*STATEMENTS, "candidate", "plan", "start_at", "ticket"})
+
+
+@transaction.atomic
+def create(  # noqa: PLR0913  a request states all of this
+    *,
+    service: Service,
+    candidate: Version,
+    plan: RolloutPlan,
+    by: Actor,
+    reason: str,
+    impact: str,
+    test_evidence: str,
+    rollback_note: str,
+    start_at: datetime | None = None,
+    ticket: str = "",
+    retry_of: Rollout | None = None,
+) -> Rollout:
+    """Make a draft. Raises NotAllowed, BadPlan when the versions or the plan can not make a rollout."""
+    check_may(Event.SUBMIT, by=by, service=service)
+    if by.user_id is None:
+        raise NotAllowed(_("A rollout is asked for by a person."))
+    stable = service.stable
+    if stable is None:
+        raise BadPlan(_("Service %(service)s has no stable version yet; run discovery or set one.") % {"service": service}, field="service")
+    _check_candidate(service, candidate=candidate, stable=stable)
+    rollout = Rollout(
+        service=service,
+        stable=stable,
+        candidate=candidate,
+        plan=plan,
+        plan_name=plan.name,
+        frozen_plan=frozen(plan, service=service).as_json(),
+        requested_by_id=by.user_id,
+        reason=reason,
+        impact=impact,
+        test_evidence=test_evidence,
+        rollback_note=rollback_note,
+        start_at=start_at,
+        ticket=ticket,
+        retry_of=retry_of,
+        reason_code=Reason.WAITING_FOR_SUBMIT,
+    )
+    rollout.save()
+    record("create", by=by, obj=rollout, why=reason, after={"candidate": candidate.name, "stable": stable.name, "plan": rollout.frozen_plan})
+    return rollout
+
+
+@transaction.atomic
+def edit(rollout: Rollout, *, by: Actor, changes: Mapping[str, Any]) -> Rollout:
+    """Change a draft. Whoever edits it cannot approve it. Raises IllegalMove, NotAllowed, BadPlan."""
+    check_may(Event.EDIT, by=by, service=rollout.service)
+    unknown = sorted(set(changes) - EDITABLE)
+    if unknown:
+        raise BadPlan(_("These fields of a rollout can not be edited: %(fields)s.") % {"fields": ", ".join(unknown)}, field=unknown[0])
+    columns: dict[str, Any] = {name: value for name, value in changes.items() if name != "plan"}
+    if "candidate" in changes:
+        _check_candidate(rollout.service, candidate=changes["candidate"], stable=rollout.stable)
+    if "plan" in changes:
+        plan: RolloutPlan = changes["plan"]
+        columns |= {"plan": plan, "plan_name": plan.name, "frozen_plan": frozen(plan, service=rollout.service).as_json()}
+    before = {name: str(getattr(rollout, name)) for name in columns}
+    after = {name: str(value) for name, value in columns.items()}
+    RolloutEdit.objects.create(rollout=rollout, by_id=by.user_id, changes={"before": before, "after": after})
+    move(rollout, Event.EDIT, by=by, reason=Reason.WAITING_FOR_SUBMIT, after=after, **columns)
+    return rollout
+
+
+def submit(rollout: Rollout, *, by: Actor, why: str = "") -> None:
+    """Ask for approval: read the baseline, run the checks, fix the fingerprint. Network first, then one transaction.
+
+    Raises BadPlan for a missing statement, Blocked with the findings, MeshError, IllegalMove when another rollout is live.
+    """
+    check_may(Event.SUBMIT, by=by, service=rollout.service)
+    missing = [name for name in STATEMENTS if not getattr(rollout, name).strip()]
+    if missing:
+        raise BadPlan(_("A rollout is not submitted without: %(fields)s.") % {"fields": ", ".join(missing)}, field=missing[0])
+    _refuse_second(rollout)
+    refuse_stale_stable(rollout)
+    baseline = baseline_of(rollout.service)
+    try:
+        _refuse_unfit(rollout, virtual_service=baseline["virtual_service"])
+        fingerprint = fingerprint_of(rollout, baseline=baseline)
+    except TrafficError as error:
+        path = f"{rollout.service.virtual_service_ref}"
+        finding = Finding(code=error.code, severity=Severity.ERROR, path=path, message=str(error))
+        raise Blocked(_("The traffic of this plan can not be written: %(error)s") % {"error": error}, findings=[finding]) from error
+    blocking = [finding for finding in findings_for(rollout, baseline=baseline) if finding.severity is Severity.ERROR]
+    if blocking:
+        raise Blocked(_("%(count)d checks stand against this rollout.") % {"count": len(blocking)}, findings=blocking)
+    move(
+        rollout,
+        Event.SUBMIT,
+        by=by,
+        why=why or rollout.reason,
+        reason=Reason.WAITING_FOR_APPROVAL,
+        baseline=baseline,
+        last_written=None,
+        fingerprint=fingerprint,
+        policy_number=rollout.service.policy.number,
+        submitted_at=database_now(),
+    )
+
+
+@transaction.atomic
+def withdraw(rollout: Rollout, *, by: Actor, why: str) -> None:
+    """Take a request back to draft. Its votes are voided and stay visible."""
+    check_may(Event.WITHDRAW, by=by, service=rollout.service)
+    void_votes(rollout, by=by, why=why or "withdrawn")
+    move(rollout, Event.WITHDRAW, by=by, why=why, reason=Reason.WAITING_FOR_SUBMIT, fingerprint="", approved_at=None)
+
+
+def cancel(rollout: Rollout, *, by: Actor, why: str) -> None:
+    """End a rollout that has not begun."""
+    check_may(Event.CANCEL, by=by, service=rollout.service)
+    move(rollout, Event.CANCEL, by=by, why=why, reason=Reason.ENDED_BY_PERSON, ended_at=database_now())
+
+
+def retry(rollout: Rollout, *, by: Actor, why: str) -> Rollout:
+    """Make a new draft from the same plan. It needs fresh approval."""
+    check_may(Event.RETRY, by=by, service=rollout.service)
+    if State(rollout.state) in LIVE or rollout.plan is None:
+        raise IllegalMove(_("Rollout %(rollout)s can not be tried again: it is live, or its plan is gone.") % {"rollout": rollout})
+    return create(
+        service=rollout.service,
+        candidate=rollout.candidate,
+        plan=rollout.plan,
+        by=by,
+        reason=why or rollout.reason,
+        impact=rollout.impact,
+        test_evidence=rollout.test_evidence,
+        rollback_note=rollout.rollback_note,
+        ticket=rollout.ticket,
+        retry_of=rollout,
+    )
+
+
+def frozen(plan: RolloutPlan, *, service: Service) -> Plan:
+    """Return the plan as it will be carried out. Raises BadPlan when the service's policy does not accept it."""
+    value = plan.frozen()
+    if value.evidence.policy == "guard" and not service.policy.guard_allowed:
+        raise BadPlan(_("The policy of %(service)s does not accept plans with the evidence policy 'guard'.") % {"service": service}, field="plan")
+    return value
+
+
+def void_votes(rollout: Rollout, *, by: Actor, why: str) -> None:
+    """Void every vote that still counts. They are kept, with the reason."""
+    Approval.objects.filter(rollout=rollout, voided_at=None).update(voided_at=database_now(), voided_by=by.name, voided_why=why)
+
+
+def refuse_stale_stable(rollout: Rollout) -> None:
+    """Refuse a draft whose stable version is not the service's any more. Raises BadPlan."""
+    rollout.service.refresh_from_db(fields=["stable"])
+    if rollout.service.stable_id != rollout.stable_id:
+        raise BadPlan(_("The stable version of %(service)s changed since this draft was made; make a new one.") % {"service": rollout.service}, field="service")
+
+
+def _refuse_second(rollout: Rollout) -> None:
+    """Say it before the database does: its constraint refuses the second live rollout whatever happens here."""
+    other = Rollout.objects.filter(service=rollout.service, state__in=LIVE).exclude(pk=rollout.pk).first()
+    if other:
+        text = _("Service %(service)s already has a live rollout, %(other)s; end it before another begins.")
+        raise IllegalMove(text % {"service": rollout.service, "other": other})
+
+
+def _refuse_unfit(rollout: Rollout, *, virtual_service: Manifest) -> None:
+    """Refuse a candidate that already has traffic: there would be nothing to compare and nothing to roll back to."""
+    service = rollout.service
+    weights = weights_of(virtual_service, host=service.host, routes=service.routes, namespace=service.namespace)
+    share = weights.get(rollout.candidate.subset, 0)
+    if share:
+        text = _("Version %(candidate)s already has %(share)s %% of the traffic; give it back to %(stable)s first.")
+        message = text % {"candidate": rollout.candidate.name, "share": f"{share:g}", "stable": rollout.stable.name}
+        raise Blocked(message, findings=[Finding(code="WEIR0001", severity=Severity.ERROR, path="/spec/http", message=message)])
+
+
+def _check_candidate(service: Service, *, candidate: Version, stable: Version) -> None:
+    if candidate.service_id != service.pk:
+        raise BadPlan(_("Version %(version)s is not a version of %(service)s.") % {"version": candidate, "service": service}, field="candidate")
+    if candidate.pk == stable.pk:
+        raise BadPlan(_("Version %(version)s is already the stable one.") % {"version": candidate.name}, field="candidate")
+    if candidate.subset == stable.subset:
+        text = _("Versions %(candidate)s and %(stable)s share the subset %(subset)s, so traffic can not be split between them.")
+        raise BadPlan(text % {"candidate": candidate.name, "stable": stable.name, "subset": stable.subset}, field="candidate")

@@ -1,0 +1,199 @@
+"""Reason codes, verdicts and audit events as sentences in the reader's language."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
+from releases.domain.reasons import Reason
+from releases.models import AuditEvent, Rollout, Verdict
+
+
+def why(rollout: Rollout) -> str:
+    """Say why the rollout is where it is, with what was last in the way."""
+    return reason_sentence(rollout.reason_code, params=rollout.reason_params)
+
+
+def reason_sentence(code: str, *, params: Mapping[str, Any]) -> str:
+    """Say one reason code with its figures; the problem it names, if any, follows."""
+    template = _reasons().get(code)
+    sentence = template % _Params(params) if template else ""
+    problem = params.get("problem")
+    return f"{sentence} {problem}".strip() if problem and str(problem) not in sentence else sentence
+
+
+def verdict_sentence(verdict: Verdict) -> str:
+    """Say what was concluded, with the numbers of both versions."""
+    numbers = verdict.numbers
+    build = _VERDICTS.get(verdict.reason_code)
+    return build(numbers) if build else str(verdict.get_outcome_display())
+
+
+def audit_sentence(event: AuditEvent) -> str:
+    """Say what was done, to what, and how it ended."""
+    after = event.after if isinstance(event.after, dict) else {}
+    done = _actions().get(event.action) or event.action.replace("_", " ")
+    text = done % _Params({"object": event.object_id, **{key: value for key, value in after.items() if not isinstance(value, dict | list)}})
+    if event.outcome == AuditEvent.Outcome.REFUSED:
+        return _("Refused: %(what)s") % {"what": text}
+    build = _VERDICTS.get(str(after.get("code")))
+    return f"{text}: {build(after)}" if build else text
+
+
+def percent(ratio: Any, *, digits: int = 2) -> str:
+    """Write a ratio as percent, or a dash where there is none."""
+    return f"{100 * ratio:.{digits}f} %" if isinstance(ratio, int | float) else "-"
+
+
+class _Params(dict[str, Any]):
+    """Numbers counted from 0 shown from 1, instants in the reader's zone, nothing where a value is missing."""
+
+    def __missing__(self, key: str) -> str:
+        build = _VERDICTS.get(str(self.get("code")))
+        return build(self) if key == "sentence" and build else "-"
+
+    def __getitem__(self, key: str) -> Any:
+        value = super().__getitem__(key)
+        if key == "step" and isinstance(value, int):
+            return value + 1
+        if key in {"until", "at", "limit"} and isinstance(value, str):
+            return date_format(timezone.localtime(datetime.fromisoformat(value)), "Y-m-d H:i:s")
+        return value
+
+
+def _reasons() -> Mapping[str, str]:
+    return {
+        Reason.WAITING_FOR_SUBMIT: _("A draft: nothing happens until it is submitted."),
+        Reason.WAITING_FOR_APPROVAL: _("Waits for approval."),
+        Reason.WAITING_FOR_START: _("Approved; starts at %(at)s."),
+        Reason.STARTING: _("Approved; starts with the next pulse."),
+        Reason.WRITING: _("The traffic of the next step is being written."),
+        Reason.BAKING: _("Step %(step)s holds %(weight)s %% until %(until)s."),
+        Reason.WAITING_FOR_EVIDENCE: _("The bake of step %(step)s is over, the evidence is not enough yet; waits until %(limit)s at most."),
+        Reason.WAITING_FOR_PERSON: _("Step %(step)s begins when a person lets it: resume."),
+        Reason.WAITING_FOR_WINDOW: _("Step %(step)s waits for the release window %(name)s, which opens at %(until)s."),
+        Reason.WAITING_FOR_NOT_BEFORE: _("Step %(step)s does not begin before %(at)s."),
+        Reason.HELD_BY_FREEZE: _("Step %(step)s is held by the freeze %(name)s until %(until)s; rolling back stays possible."),
+        Reason.PROMOTING: _("The candidate is being given all traffic."),
+        Reason.PAUSED_BY_PERSON: _("Paused by a person; traffic stays as it is."),
+        Reason.DRIFTED: _("The mesh is not what Weir last wrote. Nothing moves forward until somebody restores or adopts it."),
+        Reason.VERSION_CHANGED: _("The candidate does not run the registered image:"),
+        Reason.APPROVAL_VOID: _("The approval does not cover what would be written now:"),
+        Reason.APPROVAL_REVOKED: _("An approver took the approval back."),
+        Reason.CHECKS_FAILED: _("The traffic can not be written:"),
+        Reason.MESH_UNREACHABLE: _("The Kubernetes API does not answer; it is tried again."),
+        Reason.MESH_REFUSED: _("The Kubernetes API refused the write:"),
+        Reason.METRICS_UNREACHABLE: _("Prometheus does not answer; nothing is promoted without it."),
+        Reason.INTERNAL_ERROR: _("The last pass failed and is tried again:"),
+        Reason.GUARD_FAILED: _("A guard failed: %(sentence)s"),
+        Reason.EVIDENCE_UNCLEAR: _("The evidence stayed unclear for as long as the plan allows."),
+        Reason.ROLLED_BACK_BY_PERSON: _("Rolled back by a person."),
+        Reason.COMPLETED: _("Completed: %(candidate)s is the stable version now."),
+        Reason.ENDED_BY_PERSON: _("Ended by a person."),
+    }
+
+
+def _actions() -> Mapping[str, str]:
+    return {
+        "create": _("Asked for a rollout of %(candidate)s by a draft"),
+        "edit": _("Edited the draft"),
+        "submit": _("Submitted for approval"),
+        "cancel": _("Cancelled"),
+        "approve": _("Approved"),
+        "reject": _("Rejected"),
+        "withdraw": _("Withdrew the request"),
+        "expire": _("The approval expired"),
+        "start": _("Started"),
+        "revoke": _("Took the approval back"),
+        "void": _("The approval was voided"),
+        "pause": _("Paused"),
+        "resume": _("Resumed"),
+        "set_weight": _("Set the weight to %(weight)s %%"),
+        "promote": _("Asked for promotion"),
+        "roll_back": _("Began to roll back"),
+        "restore": _("Restored the mesh to what Weir last wrote"),
+        "adopt": _("Adopted the mesh as the new baseline"),
+        "complete": _("Completed: %(candidate)s is stable"),
+        "done": _("Rolled back: all traffic is on the stable version"),
+        "revert": _("Reverted to the previous stable version"),
+        "retry": _("Asked again"),
+        "mesh_write": _("Wrote the mesh"),
+        "register_version": _("Registered version %(name)s"),
+        "discover": _("Looked through the cluster"),
+    }
+
+
+def _errors(numbers: Mapping[str, Any]) -> str:
+    return _(
+        "Errors: candidate %(candidate)s (%(errors)s of %(requests)s), stable %(stable)s (%(stable_errors)s of %(stable_requests)s); "
+        "tolerated %(tolerated)s. The chance of this without a fault is %(chance)s."
+    ) % {
+        "candidate": percent(numbers.get("error_ratio")),
+        "errors": _whole(numbers.get("errors")),
+        "requests": _whole(numbers.get("requests")),
+        "stable": percent(numbers.get("stable_error_ratio")),
+        "stable_errors": _whole(numbers.get("stable_errors")),
+        "stable_requests": _whole(numbers.get("stable_requests")),
+        "tolerated": percent(numbers.get("tolerated_ratio")),
+        "chance": _odds(numbers.get("chance")),
+    }
+
+
+def _slower(numbers: Mapping[str, Any]) -> str:
+    return _(
+        "Latency: candidate p99 %(candidate)s ms, stable %(stable)s ms; %(slow)s of %(requests)s requests were slower than %(edge)s ms, "
+        "tolerated %(tolerated)s. The chance of this without a fault is %(chance)s."
+    ) % {
+        "candidate": _whole(numbers.get("p99_ms")),
+        "stable": _whole(numbers.get("stable_p99_ms")),
+        "slow": _whole(numbers.get("slow")),
+        "requests": _whole(numbers.get("requests")),
+        "edge": _whole(numbers.get("edge_ms")),
+        "tolerated": percent(numbers.get("tolerated_share"), digits=1),
+        "chance": _odds(numbers.get("chance")),
+    }
+
+
+def _not_worse(numbers: Mapping[str, Any]) -> str:
+    return _(
+        "Not worse: errors %(candidate)s against %(stable)s, p99 %(p99)s ms against %(stable_p99)s ms, %(requests)s candidate requests."
+    ) % {
+        "candidate": percent(numbers.get("error_ratio")),
+        "stable": percent(numbers.get("stable_error_ratio")),
+        "p99": _whole(numbers.get("p99_ms")),
+        "stable_p99": _whole(numbers.get("stable_p99_ms")),
+        "requests": _whole(numbers.get("requests")),
+    }
+
+
+def _few(numbers: Mapping[str, Any]) -> str:
+    return _("%(requests)s of about %(needed)s candidate requests: not enough to say.") % {
+        "requests": _whole(numbers.get("requests")),
+        "needed": _whole(numbers.get("needed")),
+    }
+
+
+def _whole(value: Any) -> str:
+    return f"{value:,.0f}" if isinstance(value, int | float) else "-"
+
+
+def _odds(chance: Any) -> str:
+    """Write a small probability as "1 in 40,000"."""
+    if not isinstance(chance, int | float):
+        return "-"
+    return _("below 1 in %(count)s") % {"count": "1,000,000,000"} if chance < 1e-9 else _("1 in %(count)s") % {"count": f"{1 / chance:,.0f}"}
+
+
+_VERDICTS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
+    "more_errors": _errors,
+    "slower": _slower,
+    "not_worse": _not_worse,
+    "few_requests": _few,
+    "no_requests": lambda _numbers: _("No requests of the candidate were seen: no data, neither pass nor fail."),
+    "no_stable_requests": lambda _numbers: _("No requests of the stable version were seen, so there is nothing to compare with."),
+}

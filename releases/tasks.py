@@ -1,0 +1,39 @@
+"""Celery's tasks: the pulse, and one pass over one rollout. They take ids, read the clock, and call flow."""
+
+from __future__ import annotations
+
+import socket
+
+from celery import shared_task
+from django.core.cache import cache
+
+from releases import flow, selectors
+from releases.clock import database_now
+from releases.domain.actor import Actor, Channel
+from releases.heartbeat import LAST_PULSE
+
+
+@shared_task(ignore_result=True)
+def pulse() -> None:
+    """Wake every rollout that is due. Beat calls this; nothing else starts work."""
+    for rollout_id, urgent in selectors.due_rollouts():
+        task = roll_back_rollout if urgent else advance_rollout
+        task.apply_async(args=[rollout_id], expires=10)
+    cache.set(LAST_PULSE, database_now().timestamp(), timeout=None)
+
+
+@shared_task(ignore_result=True)
+def advance_rollout(rollout_id: int) -> None:
+    """Do what is due for one rollout."""
+    flow.advance(rollout_id, clock=database_now, by=worker())
+
+
+@shared_task(ignore_result=True)
+def roll_back_rollout(rollout_id: int) -> None:
+    """The same on the queue of rollbacks, which no forward step can fill."""
+    flow.advance(rollout_id, clock=database_now, by=worker())
+
+
+def worker() -> Actor:
+    """Workers are actors too."""
+    return Actor(name=f"scheduler@{socket.gethostname()}", channel=Channel.SCHEDULER)

@@ -1,0 +1,47 @@
+"""Does the cluster run the image that was registered? Pure: Deployments in, a sentence out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from istio.mesh import Manifest
+from services.models import Version
+
+
+def deployments_of(deployments: Sequence[Manifest], *, labels: dict[str, str]) -> list[Manifest]:
+    """Return the Deployments whose pods carry all the labels: those a subset selects."""
+    return [item for item in deployments if labels.items() <= _pod_labels(item).items()]
+
+
+def image_of(deployment: Manifest) -> str:
+    """Return the image of the first container; sidecars are injected later and do not count."""
+    containers = deployment.get("spec", {}).get("template", {}).get("spec", {}).get("containers") or [{}]
+    return str(containers[0].get("image", ""))
+
+
+def replicas_of(deployments: Sequence[Manifest]) -> tuple[int, int]:
+    """Return (ready, wanted) over the Deployments."""
+    ready = sum(int(item.get("status", {}).get("readyReplicas") or 0) for item in deployments)
+    wanted = sum(int(item.get("spec", {}).get("replicas", 1)) for item in deployments)
+    return ready, wanted
+
+
+def runs_image(deployments: Sequence[Manifest], *, version: Version) -> str:
+    """Return an empty text if every Deployment of the version runs its registered image, else who does not."""
+    mine = deployments_of(deployments, labels={**version.labels})
+    wrong = [item for item in mine if not _same_image(image_of(item), version.image)]
+    if not wrong:
+        return ""
+    names = ", ".join(f"{item['metadata']['name']} runs {image_of(item)}" for item in wrong)
+    return f"{names}; registered is {version.image}"
+
+
+def _pod_labels(deployment: Manifest) -> dict[str, str]:
+    labels: dict[str, str] = deployment.get("spec", {}).get("template", {}).get("metadata", {}).get("labels") or {}
+    return labels
+
+
+def _same_image(running: str, registered: str) -> bool:
+    """Compare digests where both have one, else the whole reference."""
+    digests = [text.partition("@")[2] for text in (running, registered)]
+    return digests[0] == digests[1] if all(digests) else running == registered
