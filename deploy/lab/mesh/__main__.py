@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import argparse
 import logging
+import time
 from pathlib import Path
 
 from deploy.lab.mesh.cluster_view import ClusterView
 from deploy.lab.mesh.controller import Controller
 from deploy.lab.mesh.readiness import ReadinessProbe
 from deploy.lab.mesh.xds import EnvoyFiles
+
+_POLL_SECONDS = 0.02
 
 
 def main() -> None:
@@ -24,8 +27,11 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    while not arguments.kubeconfig.exists():  # written by the API server, which starts at the same time
+        time.sleep(_POLL_SECONDS)
     view = ClusterView(arguments.kubeconfig)
     view.start()
+    logging.info("following the API")
     ReadinessProbe(view, workloads=arguments.workloads).start()
     envoy = EnvoyFiles(arguments.xds, admin_port=arguments.envoy_admin_port)
     Controller(view, envoy=envoy, workloads=arguments.workloads).run()
