@@ -1,0 +1,28 @@
+"""Who is asking: from a signed-in request to the Actor that ``flow`` and the audit trail know."""
+
+from __future__ import annotations
+
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest
+
+from releases.domain.actor import Actor, Channel
+from releases.models import User
+
+
+def person(request: HttpRequest) -> User:
+    """Return the signed-in person. Raises PermissionDenied for nobody."""
+    if not isinstance(request.user, User):
+        raise PermissionDenied
+    return request.user
+
+
+def actor_of(request: HttpRequest) -> Actor:
+    """Return the person as an actor, with the address and the request's id for the audit trail."""
+    user = person(request)
+    return Actor(
+        name=user.get_username(),
+        channel=Channel.ADMIN,
+        user_id=user.pk,
+        ip=request.META.get("REMOTE_ADDR", ""),
+        request_id=request.META.get("weir.request_id", ""),
+    )

@@ -1,0 +1,38 @@
+"""The operations board: what needs me, what moves, whether Weir itself is well (``UNFOLD["DASHBOARD_CALLBACK"]``)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+
+from releases import selectors
+from releases.admin.actor import person
+from releases.domain.states import FINISHED, LIVE
+from releases.models import Rollout
+
+ENDED = 6
+
+
+def board_context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """Add what the board shows. The number of queries does not grow with the number of rollouts."""
+    user = person(request)
+    rows = selectors.rollouts()
+    live = list(rows.filter(state__in=LIVE))
+    waiting = {rollout.pk for rollout in selectors.waiting_for(user)}
+    context |= {
+        "needs_me": [_line(rollout) for rollout in live if rollout.pk in waiting],
+        "mine": [_line(rollout) for rollout in rows.filter(requested_by=user).exclude(state__in=FINISHED)],
+        "live": [_line(rollout) for rollout in live],
+        "ended": [
+            _line(rollout) for rollout in rows.filter(state__in=FINISHED).order_by("-ended_at")[:ENDED]
+        ],
+        "health": selectors.health(),
+    }
+    return context
+
+
+def _line(rollout: Rollout) -> dict[str, Any]:
+    """A rollout with the sentence that says why it is where it is, and the weight that was last written."""
+    written = [run.written for run in rollout.step_runs.all() if run.written is not None]
+    return {"rollout": rollout, "why": selectors.why(rollout), "weight": written[-1] if written else 0}

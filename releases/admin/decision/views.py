@@ -1,0 +1,137 @@
+"""The requests of the decision page: look, watch the fingerprint, try a request, cause an event."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_POST
+
+from istio.documents import TrafficError
+from istio.effective import RequestLike
+from istio.mesh import MeshError
+from releases import flow, selectors
+from releases.admin.actor import actor_of, person
+from releases.admin.decision.buttons import buttons_of
+from releases.admin.decision.page import decision_page
+from releases.admin.decision.trial import destinations, read_headers
+from releases.domain import Blocked, DomainError
+from releases.domain.states import Event
+from releases.models import Rollout
+from releases.templatetags.weir import shown
+
+if TYPE_CHECKING:
+    from releases.admin.rollouts import RolloutAdmin
+
+TEMPLATE = "releases/decision/page.html"
+
+
+def rollout_or_404(rollout_id: str) -> Rollout:
+    """Return the rollout with everything joined. Raises Http404."""
+    found = selectors.rollouts().filter(pk=rollout_id).first() if rollout_id.isdigit() else None
+    if found is None:
+        raise Http404
+    return found
+
+
+def look(request: HttpRequest, rollout: Rollout, *, admin: RolloutAdmin) -> HttpResponse:
+    """Show the decision page."""
+    page = decision_page(rollout, user=person(request), now=timezone.now())
+    buttons = buttons_of(rollout, page.events)
+    context = {
+        **admin.admin_site.each_context(request),
+        "title": f"{rollout} {rollout.service}",
+        "opts": admin.opts,
+        "page": page,
+        "rollout": rollout,
+        "buttons": buttons,
+        "asks_comment": any(button.asks == "comment" for button in buttons),
+        "why": selectors.why(rollout),
+        "weight_now": page.weight_now,
+        "time_zone": timezone.get_current_timezone_name(),
+    }
+    return TemplateResponse(request, TEMPLATE, context)
+
+
+@require_GET
+def watch(request: HttpRequest, object_id: str) -> JsonResponse:  # noqa: ARG001  a view's signature
+    """Say what is stored now, in one query: the open page compares it with what it shows."""
+    row = Rollout.objects.filter(pk=object_id).values("fingerprint", "revision", "state").first()
+    if row is None:
+        raise Http404
+    return JsonResponse(
+        {
+            "fingerprint": row["fingerprint"],
+            "shown": shown(row["fingerprint"]),
+            "revision": row["revision"],
+            "state": row["state"],
+        }
+    )
+
+
+@require_GET
+def try_request(request: HttpRequest, object_id: str) -> HttpResponse:
+    """Answer with a fragment: where the request of the form would go in each step."""
+    rollout = rollout_or_404(object_id)
+    headers = read_headers(request.GET.get("headers", ""))
+    if user := request.GET.get("user", "").strip():
+        headers["x-user-id"] = user
+    asked = RequestLike(path=request.GET.get("path", "/") or "/", headers=headers)
+    problem, found = "", []
+    try:
+        found = destinations(rollout, steps=selectors.preview(rollout).steps, request=asked)
+    except (DomainError, MeshError, TrafficError) as error:
+        problem = str(error)
+    context = {"rollout": rollout, "found": found, "first": found[0] if found else None, "problem": problem}
+    return TemplateResponse(request, "releases/decision/answer.html", context)
+
+
+@require_POST
+def cause(request: HttpRequest, object_id: str, slug: str) -> HttpResponse:
+    """Cause one event by ``flow`` and say what happened, or why it did not."""
+    rollout = rollout_or_404(object_id)
+    try:
+        event = Event.from_slug(slug)
+    except ValueError as error:
+        raise Http404 from error
+    try:
+        moved = flow.perform(
+            rollout,
+            event,
+            by=actor_of(request),
+            why=request.POST.get("reason", "").strip(),
+            fingerprint=request.POST.get("fingerprint", ""),
+            weight=_weight(request),
+        )
+    except (DomainError, MeshError) as error:
+        messages.error(request, _said(error))
+        return HttpResponseRedirect(page_of(rollout))
+    latest = moved.audit_events.order_by("-seq").first()
+    done = selectors.audit_sentence(latest) if latest else ""
+    messages.success(
+        request,
+        _("%(rollout)s: %(done)s. %(why)s") % {"rollout": moved, "done": done, "why": selectors.why(moved)},
+    )
+    return HttpResponseRedirect(page_of(moved))
+
+
+def page_of(rollout: Rollout) -> str:
+    """The address of the decision page."""
+    return reverse("admin:releases_rollout_change", args=[rollout.pk])
+
+
+def _weight(request: HttpRequest) -> int | None:
+    """The weight field, or None where it is not a whole number: ``flow`` refuses an event that needs one."""
+    given = request.POST.get("weight", "")
+    return int(given) if given.isdecimal() else None
+
+
+def _said(error: DomainError | MeshError) -> str:
+    """The sentence of a refusal, with the findings that stand against it."""
+    findings = [finding.message for finding in error.findings] if isinstance(error, Blocked) else []
+    return " ".join([str(error), *findings])

@@ -1,0 +1,160 @@
+"""People, their groups and their roles. User administrators change them; each change is an audit event."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from django import forms
+from django.contrib import admin
+from django.contrib.auth.forms import BaseUserCreationForm
+from django.contrib.auth.models import Group
+from django.core.exceptions import ValidationError
+from django.db.models import Model, QuerySet
+from django.forms import ModelForm
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from releases import selectors
+from releases.admin.actor import actor_of, person
+from releases.admin.base import OperationsAdmin
+from releases.domain.roles import Action, RoleName
+from releases.flow.record import record
+from releases.models import Role, User
+
+M = TypeVar("M", bound=Model)
+
+_ACTING = frozenset({RoleName.APPROVER, RoleName.OPERATOR})
+
+
+class PeopleAdmin(OperationsAdmin[M]):
+    """Changed by user administrators. Django saves the row, the audit event is written in the same transaction."""
+
+    form_help = ""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return selectors.may(person(request), Action.EDIT_USERS, None)
+
+    def has_change_permission(self, request: HttpRequest, obj: M | None = None) -> bool:  # noqa: ARG002  Django's signature
+        return self.has_add_permission(request)
+
+    def save_related(self, request: HttpRequest, form: ModelForm[M], formsets: Any, change: bool) -> None:
+        """Write the event when everything is saved: what was before, and what is now. Secrets are left out."""
+        super().save_related(request, form, formsets, change)
+        names = [name for name in form.changed_data if "password" not in name]
+        action = f"{'change' if change else 'create'}_{self.opts.model_name}"
+        before = {name: _said(form.initial.get(name)) for name in names} if change else None
+        after = {name: _said(form.cleaned_data.get(name)) for name in names} | {"name": str(form.instance)}
+        record(action, by=actor_of(request), obj=form.instance, before=before, after=after)
+
+    def delete_model(self, request: HttpRequest, obj: M) -> None:
+        record(f"delete_{self.opts.model_name}", by=actor_of(request), obj=obj, before={"name": str(obj)})
+        super().delete_model(request, obj)
+
+
+class UserCreation(BaseUserCreationForm[User]):
+    """A new account with its first password."""
+
+    class Meta:
+        model = User
+        fields = ("username", "title")
+
+
+@admin.register(User)
+class UserAdmin(PeopleAdmin[User]):
+    """Accounts are switched off, never deleted: the audit trail names them."""
+
+    list_display = ("username", "title", "is_active", "is_staff", "held", "last_login")
+    list_filter = ("is_active", "is_staff", "groups")
+    search_fields = ("username", "title", "email")
+    ordering = ("username",)
+    fields = ("username", "title", "email", "is_active", "is_staff", "groups")
+    empty_help = gettext_lazy("Add a user, then give the user a role.")
+    form_help = gettext_lazy(
+        "What a person may do comes from the roles. Staff may enter this part; everybody else sees the dashboard."
+    )
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).prefetch_related("roles__group", "groups")
+
+    def get_form(
+        self, request: HttpRequest, obj: User | None = None, change: bool = False, **kwargs: Any
+    ) -> Any:
+        if obj is None:
+            return UserCreation
+        return super().get_form(request, obj, change, **kwargs)
+
+    def get_fields(self, request: HttpRequest, obj: User | None = None) -> Any:  # noqa: ARG002  Django's signature
+        return self.fields if obj else ("username", "title", "password1", "password2")
+
+    @admin.display(description=gettext_lazy("roles"))
+    def held(self, user: User) -> str:
+        said = [
+            f"{RoleName(role.name).label} ({role.group})" if role.group else RoleName(role.name).label
+            for role in user.roles.all()
+        ]
+        return ", ".join(said) or self.empty_value_display
+
+
+class RoleForm(forms.ModelForm[Role]):
+    """A role of a person; the three powers stay apart."""
+
+    class Meta:
+        model = Role
+        fields = ("user", "name", "group")
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or self.cleaned_data
+        user, name = given.get("user"), given.get("name")
+        if user and name:
+            held = {
+                RoleName(role)
+                for role in user.roles.exclude(pk=self.instance.pk).values_list("name", flat=True)
+            }
+            together = held | {RoleName(name)}
+            if RoleName.AUDITOR in together and together & _ACTING:
+                raise ValidationError(
+                    _("An auditor is neither approver nor operator: who checks does not act.")
+                )
+        return given
+
+
+@admin.register(Role)
+class RoleAdmin(PeopleAdmin[Role]):
+    list_display = ("user", "name", "group")
+    list_filter = ("name", "group")
+    list_select_related = ("user", "group")
+    search_fields = ("user__username", "user__title")
+    ordering = ("user__username", "name")
+    form = RoleForm
+    empty_help = gettext_lazy(
+        "Add a role: a person, what the person may be, and on the services of which group."
+    )
+    form_help = gettext_lazy(
+        "A role holds on the services of the owning group; without a group it holds on every service."
+    )
+
+    def has_delete_permission(self, request: HttpRequest, obj: Role | None = None) -> bool:  # noqa: ARG002  Django's signature
+        return self.has_add_permission(request)
+
+
+admin.site.unregister(Group)
+
+
+@admin.register(Group)
+class GroupAdmin(PeopleAdmin[Group]):
+    """Owning groups: their members come first where a policy requires the group."""
+
+    list_display = ("name",)
+    search_fields = ("name",)
+    fields = ("name",)
+    empty_help = gettext_lazy("Add a group that owns services.")
+
+
+def _said(value: Any) -> Any:
+    """A form's value as the audit trail keeps it: rows by their names."""
+    if isinstance(value, Model):
+        return str(value)
+    if isinstance(value, QuerySet | list | tuple):
+        return [str(item) for item in value]
+    return value

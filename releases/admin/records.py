@@ -1,0 +1,170 @@
+"""What was recorded: audit events, snapshots, verdicts. Nobody adds, changes or deletes any of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.core.paginator import Paginator
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.functional import cached_property
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from releases import selectors
+from releases.admin.actor import person
+from releases.admin.base import OperationsAdmin
+from releases.domain.roles import Action
+from releases.models import AuditEvent, MetricSnapshot, Verdict
+from releases.templatetags.weir import as_yaml, moment, outcome_chip
+
+
+class NewestFirst(Paginator[Any]):
+    """Counts without reading a million rows: what is beyond the limit is reached by a search or a filter."""
+
+    limit = 10_000
+
+    @cached_property
+    def count(self) -> int:
+        rows = self.object_list
+        return rows[: self.limit].count() if isinstance(rows, QuerySet) else len(rows)
+
+
+@admin.register(AuditEvent)
+class AuditEventAdmin(OperationsAdmin[AuditEvent]):
+    """The trail: searchable, a page per event, read by whose role reads it."""
+
+    list_display = ("seq", "what", "ended", "who", "about", "when")
+    list_display_links = ("seq", "what")
+    list_filter = ("outcome", "channel", ("service", admin.RelatedOnlyFieldListFilter))
+    list_select_related = ("service", "rollout")
+    search_fields = ("=actor", "=action", "=object_id", "=request_id", "=ip", "^fingerprint")
+    search_help_text = _("Actor, action, object, address, fingerprint")
+    paginator = NewestFirst
+    empty_help = _("Every attempt is written here, done or refused.")
+    form_help = _("Events are chained by their hashes and cannot be changed.")
+    fields = (
+        "sentence", "ended", "seq", "at", "actor", "on_behalf_of", "channel", "ip", "request_id", "action", "object_type", "object_id",
+        "service", "rollout", "reason", "fingerprint", "before_text", "after_text", "prev", "hash",
+    )  # fmt: skip
+    readonly_fields = fields
+
+    def has_view_permission(self, request: HttpRequest, obj: AuditEvent | None = None) -> bool:  # noqa: ARG002  Django's signature
+        return selectors.may(person(request), Action.READ_AUDIT, None)
+
+    @admin.display(description=_("what"))
+    def what(self, event: AuditEvent) -> SafeString:
+        return format_html('{}<p class="meta">{}</p>', selectors.audit_sentence(event), event.reason)
+
+    @admin.display(description=_("in words"))
+    def sentence(self, event: AuditEvent) -> str:
+        return selectors.audit_sentence(event)
+
+    @admin.display(description=_("outcome"), ordering="outcome")
+    def ended(self, event: AuditEvent) -> SafeString:
+        return outcome_chip(event)
+
+    @admin.display(description=_("who"), ordering="actor")
+    def who(self, event: AuditEvent) -> SafeString:
+        return format_html('{}<p class="meta">{} {}</p>', event.actor, event.channel, event.ip or "")
+
+    @admin.display(description=_("about"))
+    def about(self, event: AuditEvent) -> str:
+        about = (
+            str(event.rollout or ""),
+            event.service.name if event.service else f"{event.object_type} {event.object_id}",
+        )
+        return " ".join(part for part in about if part)
+
+    @admin.display(description=_("time"), ordering="seq")
+    def when(self, event: AuditEvent) -> SafeString:
+        return moment(event.at)
+
+    @admin.display(description=_("before"))
+    def before_text(self, event: AuditEvent) -> SafeString | str:
+        return _written(event.before) or self.empty_value_display
+
+    @admin.display(description=_("after"))
+    def after_text(self, event: AuditEvent) -> SafeString | str:
+        return _written(event.after) or self.empty_value_display
+
+
+@admin.register(MetricSnapshot)
+class MetricSnapshotAdmin(OperationsAdmin[MetricSnapshot]):
+    list_display = ("rollout", "step_number", "weight", "window_seconds", "requests", "at")
+    list_select_related = ("rollout",)
+    list_filter = (("rollout__service", admin.RelatedOnlyFieldListFilter),)
+    ordering = ("-id",)
+    paginator = NewestFirst
+    empty_help = _("Snapshots are written while a rollout runs.")
+    fields = ("rollout", "step_number", "weight", "at", "window_seconds", "stable_text", "candidate_text")
+    readonly_fields = fields
+
+    @admin.display(description=_("step"), ordering="step")
+    def step_number(self, row: MetricSnapshot) -> str:
+        return self.empty_value_display if row.step is None else str(row.step + 1)
+
+    @admin.display(description=_("requests, stable and candidate"))
+    def requests(self, row: MetricSnapshot) -> str:
+        sides = [side["requests"] if side else None for side in (row.stable, row.candidate)]
+        return " / ".join(self.empty_value_display if value is None else f"{value:.0f}" for value in sides)
+
+    @admin.display(description=_("stable"))
+    def stable_text(self, row: MetricSnapshot) -> SafeString | str:
+        return _written(row.stable) or self.empty_value_display
+
+    @admin.display(description=_("candidate"))
+    def candidate_text(self, row: MetricSnapshot) -> SafeString | str:
+        return _written(row.candidate) or self.empty_value_display
+
+
+@admin.register(Verdict)
+class VerdictAdmin(OperationsAdmin[Verdict]):
+    list_display = ("rollout", "step_number", "ended", "sentence", "at")
+    list_select_related = ("rollout",)
+    list_filter = ("outcome", ("rollout__service", admin.RelatedOnlyFieldListFilter))
+    ordering = ("-id",)
+    paginator = NewestFirst
+    empty_help = _("Verdicts are written while a rollout runs.")
+    fields = (
+        "rollout",
+        "step_number",
+        "ended",
+        "sentence",
+        "at",
+        "rule",
+        "metric",
+        "reason_code",
+        "numbers_text",
+        "settings_text",
+        "snapshots_from",
+        "snapshots_hash",
+    )
+    readonly_fields = fields
+
+    @admin.display(description=_("step"), ordering="step")
+    def step_number(self, row: Verdict) -> str:
+        return self.empty_value_display if row.step is None else str(row.step + 1)
+
+    @admin.display(description=_("outcome"), ordering="outcome")
+    def ended(self, row: Verdict) -> SafeString:
+        return outcome_chip(row)
+
+    @admin.display(description=_("in words"))
+    def sentence(self, row: Verdict) -> str:
+        return selectors.verdict_sentence(row)
+
+    @admin.display(description=_("numbers"))
+    def numbers_text(self, row: Verdict) -> SafeString | str:
+        return _written(row.numbers) or self.empty_value_display
+
+    @admin.display(description=_("settings"))
+    def settings_text(self, row: Verdict) -> SafeString | str:
+        return _written(row.settings) or self.empty_value_display
+
+
+def _written(value: object) -> SafeString | str:
+    """Write a stored value as people read it; empty for nothing."""
+    return format_html('<pre tabindex="0">{}</pre>', as_yaml(value)) if value else ""
