@@ -39,7 +39,7 @@ Action = Literal["route", "redirect", "directResponse", "delegate", "none"]
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """Percent (0-100) of a route's requests that a version gets. ``host`` is a full name, no subset is None."""
+    """Percent (0-100) of a route's requests for a version. ``host`` is a full name, no subset is None."""
 
     host: str
     subset: str | None
@@ -48,17 +48,21 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class RouteSplit:
-    """How one route splits its requests. ``path`` is such as ``spec/http[0]``, ``name`` "" if it has none."""
+    """How one route splits its requests. ``path`` is such as ``spec/http[0]``, ``name`` "" if it has none.
+
+    ``takes_all`` says that it has no match.
+    """
 
     path: str
     name: str
     managed: bool
+    takes_all: bool
     shares: tuple[Share, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class RequestLike:
-    """A request as Envoy sees it. ``path`` may carry a query; ``port`` None is any; header names of any case."""
+    """A request as Envoy sees it. ``path`` may carry a query, ``port`` None is any, case of headers is free."""
 
     path: str = "/"
     method: str = "GET"
@@ -74,7 +78,7 @@ class RequestLike:
 
 @dataclass(frozen=True, slots=True)
 class RouteVerdict:
-    """Whether one route takes the request; ``why`` is a sentence. Routes after the first hit are not reached."""
+    """Whether one route takes the request; ``why`` is a sentence. Nothing after the first hit is reached."""
 
     path: str
     name: str
@@ -94,6 +98,28 @@ class Decision:
 
 def effective_split(
     virtual_service: Manifest, *, host: str, routes: Sequence[str] | None = None, namespace: str | None = None
+) -> dict[str, float]:
+    """Return the percent of ordinary requests that each subset of ``host`` gets; no subset is "".
+
+    Ordinary requests are those that no managed route takes. Where several of the owner's routes lead to the
+    host and split differently, the one for all requests counts, else the first; {} if none does. For a
+    display: ``weights_of`` refuses what is ambiguous. Raises MalformedRoute.
+    """
+    home = namespace_of(virtual_service, default=namespace)
+    splits = route_splits(virtual_service, host=host, routes=routes, namespace=namespace)
+    ordinary = [split for split in splits if not split.managed]
+    if not ordinary:
+        return {}
+    chosen = next((split for split in ordinary if split.takes_all), ordinary[0])
+    percent: dict[str, float] = {}
+    for share in chosen.shares:
+        if share.host == fqdn(host, namespace=home):
+            percent[share.subset or ""] = percent.get(share.subset or "", 0.0) + share.percent
+    return percent
+
+
+def route_splits(
+    virtual_service: Manifest, *, host: str, routes: Sequence[str] | None = None, namespace: str | None = None
 ) -> list[RouteSplit]:
     """Return the split of every route that leads to ``host``, in order, managed routes too.
 
@@ -106,14 +132,15 @@ def effective_split(
         name = route_name(route, place=place)
         shares = _shares(route, place=place, namespace=home)
         if any(share.host == full_host for share in shares) and (not routes or name in routes):
-            splits.append(RouteSplit(str(place), name, is_managed(route, place=place), shares))
+            takes_all = not objects_at(route, "match", where=str(place))
+            splits.append(RouteSplit(str(place), name, is_managed(route, place=place), takes_all, shares))
     return splits
 
 
 def destination_of(
     request: RequestLike, virtual_service: Manifest, *, namespace: str | None = None
 ) -> Decision:
-    """Say which http route takes a request, why the earlier ones do not, and what each version's share of it is.
+    """Say which http route takes a request, why the earlier ones do not, and each version's share of it.
 
     Raises MalformedRoute.
     """
