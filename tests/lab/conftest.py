@@ -1,0 +1,25 @@
+"""One lab for all tests of this folder that ask for it: real Envoy, Prometheus and Redis, and no shoppers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.lab.lab import REPOSITORY, RunningLab, running_lab
+
+SHOP = REPOSITORY / "deploy" / "kubernetes" / "shop"
+
+
+@pytest.fixture(scope="session")
+def one_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLab]:
+    """Return a ready lab."""
+    with running_lab(tmp_path_factory.mktemp("lab"), "--rps", "0") as lab:
+        yield lab
+
+
+@pytest.fixture
+def lab(one_lab: RunningLab) -> Iterator[RunningLab]:
+    """Return the lab; afterwards product's routes are those of the manifests again."""
+    yield one_lab
+    one_lab.apply((SHOP / "product.yaml").read_text())
