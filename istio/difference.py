@@ -16,7 +16,7 @@ from istio.marks import without_weir
 from istio.mesh import Manifest
 from istio.rollback import rollback_patch
 
-# A list item is known by the first of these that tells all items of the list apart, else by its position.
+__all__ = ["Author", "Row", "as_yaml", "rollback_patch", "three_way", "unified_difference"]
 
 Author = Literal["mesh", "weir", "both"]
 # A list item is known by the first of these that tells all items of the list apart, else by its position.
@@ -38,7 +38,7 @@ class Row:
     live: object
 
     @property
-    """Return a document as YAML in a stable order of keys, without noise, "" for None. Raises MalformedRoute."""
+    def changed_by(self) -> Author:
         """Who moved the value away from the one before it: Weir (baseline to written), the mesh, or both."""
         if self.live == self.written:
             return "weir"

@@ -22,7 +22,7 @@ def rollback_patch(live: Manifest, target: Manifest) -> str:
     operations = [
         {"op": "add", "path": f"/spec/{section}", "value": routes}
         for section in SECTIONS
-    """Return the ``kubectl patch`` that gives the live object the target's weights, and Weir's routes away.
+        if (routes := spec_of(cleaned(target)).get(section)) is not None
     ]
     patch = json.dumps(operations, ensure_ascii=False, separators=(",", ":"))
     place = ["-n", namespace_of(live, default=namespace_of(target))]
