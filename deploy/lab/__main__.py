@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import sys
 from pathlib import Path
 
 from deploy.lab import verbs
 from deploy.lab.errors import LabError
 from deploy.lab.folder import DEFAULT_FOLDER, LabFolder
-from deploy.lab.up import Wish, up
+from deploy.lab.story.tell import tell_story
+from deploy.lab.up import Wish, say, up
 
 DEFAULT_RPS = 150.0
 
@@ -60,6 +62,9 @@ def _parser() -> argparse.ArgumentParser:
     loading.add_argument("--rps", type=float, default=60.0)
     loading.add_argument("--seconds", type=float, default=60.0)
     loading.set_defaults(run=_load)
+
+    telling = verb.add_parser("story", help="play a good and a bad release; exit code 0 if both end well")
+    telling.set_defaults(run=_story)
     return parser
 
 
@@ -105,6 +110,10 @@ def _fault(folder: LabFolder, asked: argparse.Namespace) -> int:
 
 def _load(folder: LabFolder, asked: argparse.Namespace) -> int:
     return verbs.load(folder, rps=asked.rps, seconds=asked.seconds)
+
+
+def _story(folder: LabFolder, _asked: argparse.Namespace) -> int:
+    return 0 if asyncio.run(tell_story(folder, say=say)) else 1
 
 
 if __name__ == "__main__":

@@ -1,0 +1,44 @@
+"""The good release: step by step to 100 %, and at each weight the split that was announced."""
+
+from __future__ import annotations
+
+from deploy.lab.story.api import StoryError
+from deploy.lab.story.outside import live_weight, measure_split
+from deploy.lab.story.rollout import Cast, approved_rollout, follow, next_release
+
+SERVICE = "product"
+_SECONDS = 150.0
+
+
+async def good_release(cast: Cast) -> None:
+    """Play it. Raises StoryError if it does not complete, or if a measured split contradicts its weight."""
+    release = await next_release(cast, service=SERVICE)
+    cast.say(f"A good release: {SERVICE} {release.candidate} behaves well.")
+    rollout = await approved_rollout(cast, release, reason=f"{release.candidate} is ready for everybody.")
+    measured: set[float] = set()
+    state = ""
+    async for now in follow(cast, rollout, seconds=_SECONDS):
+        state = now["state"]
+        weight = await live_weight(cast.api, service=SERVICE, subset=release.candidate)
+        if weight > 0 and weight not in measured and await _measure(cast, subset=release.candidate):
+            measured.add(weight)
+    if state != "completed":
+        raise StoryError(f"The good release of {SERVICE} ended {state}; it should have been completed.")
+    final = await live_weight(cast.api, service=SERVICE, subset=release.candidate)
+    if final != 100:
+        raise StoryError(f"{SERVICE} {release.candidate} has {final:g} % after its release, not 100 %.")
+    cast.say(f"{SERVICE} {release.candidate} is the stable version now, with all the traffic.")
+
+
+async def _measure(cast: Cast, *, subset: str) -> bool:
+    """Measure and say the split; answer whether the weight stood still. Raises StoryError."""
+    split = await measure_split(cast.mesh, api=cast.api, service=SERVICE, subset=subset, path="/products")
+    if split is None:
+        return False
+    cast.say(
+        f"  weight {split.weight:g} %: {subset} answered {split.candidate} of {split.requests} requests, "
+        f"{split.measured:.1f} %"
+    )
+    if not split.is_as_configured:
+        raise StoryError(f"{split.measured:.1f} % measured at weight {split.weight:g} % is more than chance.")
+    return True

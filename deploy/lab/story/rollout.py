@@ -1,0 +1,98 @@
+"""What both releases have in common: who asks, who approves, and following it to its end."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+
+from deploy.lab.folder import LabFolder
+from deploy.lab.kube import KubeApi
+from deploy.lab.story.api import Json, StoryError, Weir
+
+PLAN = "demo canary"
+_POLL_SECONDS = 0.4
+_FINISHED = {"completed", "rolled_back", "rejected", "cancelled", "expired", "reverted"}
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """Who plays: the two people of a release, the mesh, and who listens."""
+
+    folder: LabFolder
+    requester: Weir
+    approver: Weir
+    api: KubeApi
+    mesh: str
+    say: Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """What is to be released: ``candidate`` is the version that is not stable."""
+
+    service: str
+    stable: str
+    candidate: str
+
+
+async def next_release(cast: Cast, *, service: str) -> Release:
+    """Find out which version could come next. Raises StoryError if a rollout is under way."""
+    live = await cast.requester.rows("rollouts/", service=service, active="true")
+    if live:
+        rollout = f"{live[0]['number']} of {service} is {live[0]['state']}"
+        raise StoryError(f"{rollout}; end it in the admin, then tell the story again.")
+    (found,) = await cast.requester.rows("services/", name=service)
+    stable = found["stable"]["name"]
+    versions = [row["name"] for row in await cast.requester.rows("versions/", service=service)]
+    others = [name for name in versions if name != stable]
+    if not others:
+        raise StoryError(f"{service} has no other version than {stable}; nothing can be released.")
+    return Release(service=service, stable=stable, candidate=others[0])
+
+
+async def approved_rollout(cast: Cast, release: Release, *, reason: str) -> int:
+    """Request, submit and approve a rollout; return its id. Raises StoryError."""
+    draft = await cast.requester.post(
+        "rollouts/",
+        service=release.service,
+        candidate=release.candidate,
+        plan=PLAN,
+        reason=reason,
+        impact=f"Users of the demo shop's {release.service}.",
+        test_evidence="The lab's own tests of both versions.",
+        rollback_note=f"All traffic back to {release.stable}; nothing else changes.",
+    )
+    number = draft["id"]
+    submitted = await cast.requester.post(f"rollouts/{number}/submit/", reason=reason)
+    steps = " -> ".join(f"{weight} %" for weight in submitted["weights"])
+    versions = f"{release.stable} -> {release.candidate}"
+    cast.say(f"requester asks for {draft['number']}: {release.service} {versions}, {steps}")
+    fingerprint = submitted["fingerprint"]
+    approved = await cast.approver.post(
+        f"rollouts/{number}/approve/", reason="Read and understood.", fingerprint=fingerprint
+    )
+    cast.say(f"approver approves exactly {fingerprint[:12]}…; {draft['number']} is {approved['state']}")
+    return int(number)
+
+
+async def follow(cast: Cast, rollout: int, *, seconds: float) -> AsyncIterator[Json]:
+    """Yield the rollout as it goes, its end last; say why it is where it is whenever that changes.
+
+    Raises StoryError when the time is over before the rollout is.
+    """
+    deadline = time.monotonic() + seconds
+    said = ""
+    while True:
+        now: Json = await cast.requester.get(f"rollouts/{rollout}/")
+        place = (now["state"], now["current_step"], now["reason_code"])
+        if str(place) != said:
+            said = str(place)
+            cast.say(f"  {now['number']} is {now['state_label']}: {now['why']}")
+        yield now
+        if now["state"] in _FINISHED:
+            return
+        if time.monotonic() > deadline:
+            raise StoryError(f"{now['number']} was still {now['state']} after {seconds:.0f} s: {now['why']}")
+        await asyncio.sleep(_POLL_SECONDS)
