@@ -1,0 +1,32 @@
+"""From a request to the actor that the audit trail names."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest
+from rest_framework.request import Request
+
+from releases.domain.actor import Actor, Channel
+from releases.models import ApiToken, User
+
+
+def actor_of(request: Request) -> Actor:
+    """Return the person behind the request. A token acts as its person and is marked as a token."""
+    return actor(user_of(request), request=request, by_token=isinstance(request.auth, ApiToken))
+
+
+def actor(user: User, *, request: Request | HttpRequest, by_token: bool = False) -> Actor:
+    """Return this person as an actor, with the address and id of the request."""
+    return Actor(
+        name=user.get_username(),
+        channel=Channel.API,
+        user_id=user.pk,
+        by_token=by_token,
+        ip=request.META.get("REMOTE_ADDR") or "",
+        request_id=request.META.get("weir.request_id", ""),
+    )
+
+
+def user_of(request: Request) -> User:
+    """Return the signed-in person; views behind ``IsAuthenticated`` always have one."""
+    assert isinstance(request.user, User)  # noqa: S101 - narrows the type; the permission has refused everybody else
+    return request.user

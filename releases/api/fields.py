@@ -1,0 +1,39 @@
+"""Fields whose shape several nouns share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+from rest_framework import serializers
+
+MAX_DEPTH = 20
+
+
+class Json(serializers.JSONField):
+    """JSON that every database can store: no NUL character (PostgreSQL refuses it), no endless nesting."""
+
+    default_error_messages = {
+        "nul": _("Text must not contain the character U+0000."),
+        "depth": _("This is nested too deeply."),
+    }
+
+    def to_internal_value(self, data: object) -> Any:
+        value = super().to_internal_value(data)
+        self._check(value, depth=0)
+        return value
+
+    def _check(self, value: object, *, depth: int) -> None:
+        if depth > MAX_DEPTH:
+            self.fail("depth")
+        if isinstance(value, str):
+            if "\x00" in value:
+                self.fail("nul")
+        elif isinstance(value, Mapping):
+            for key, item in value.items():
+                self._check(key, depth=depth + 1)
+                self._check(item, depth=depth + 1)
+        elif isinstance(value, Sequence):
+            for item in value:
+                self._check(item, depth=depth + 1)

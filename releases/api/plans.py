@@ -1,0 +1,101 @@
+"""``plans/``: reusable lists of steps with their gates."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import mixins, serializers, status, viewsets
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from releases import flow
+from releases.api.actors import actor_of
+from releases.api.base import Door
+from releases.api.fields import Json
+from releases.api.people import PersonSerializer
+from releases.domain.plan import EvidencePolicy, Gate, Strategy
+from releases.models import RolloutPlan
+
+
+class StepSerializer(serializers.Serializer[Any]):
+    """One step. Everything but ``weight`` (percent) and ``bake_seconds`` may be left out."""
+
+    weight = serializers.IntegerField(min_value=0, max_value=100)
+    bake_seconds = serializers.IntegerField(min_value=1)
+    gate = serializers.ChoiceField(choices=[gate.value for gate in Gate], required=False, default=Gate.AUTO.value)
+    not_before = serializers.DateTimeField(required=False, allow_null=True, default=None)
+    rules = serializers.ListField(child=Json(), required=False, default=list)
+    sticky = Json(required=False, allow_null=True, default=None)
+    mirror = Json(required=False, allow_null=True, default=None)
+
+
+class EvidenceSerializer(serializers.Serializer[Any]):
+    """On what evidence a step may be left; what is left out takes the default."""
+
+    policy = serializers.ChoiceField(choices=["gate", "guard"], required=False)
+    interval_seconds = serializers.IntegerField(min_value=1, max_value=3600, required=False)
+    wait_limit_seconds = serializers.IntegerField(min_value=0, required=False)
+    when_unclear = serializers.ChoiceField(choices=["hold", "roll_back"], required=False)
+
+
+class PlanSerializer(serializers.ModelSerializer[RolloutPlan]):
+    """A plan with its steps in order."""
+
+    steps = StepSerializer(many=True, read_only=True)
+    evidence = serializers.SerializerMethodField()
+    created_by = PersonSerializer(read_only=True, allow_null=True)
+
+    class Meta:
+        model = RolloutPlan
+        fields = ["id", "name", "title", "strategy", "steps", "evidence", "created_by", "updated_at"]
+
+    def get_evidence(self, plan: RolloutPlan) -> EvidenceSerializer:
+        return EvidencePolicy.from_json(plan.evidence).as_json()  # type: ignore[return-value]  # the annotation is the schema's
+
+
+class PlanInput(serializers.Serializer[Any]):
+    """A plan as it is sent. Steps and evidence are checked once more, as a whole, by the domain."""
+
+    name = serializers.CharField(max_length=100)
+    title = serializers.CharField(max_length=200, required=False, allow_blank=True, default="")
+    strategy = serializers.ChoiceField(choices=[strategy.value for strategy in Strategy], required=False, default=Strategy.CANARY.value)
+    steps = StepSerializer(many=True, allow_empty=False)
+    evidence = EvidenceSerializer(required=False, default=dict)
+
+
+class PlanViewSet(Door, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[RolloutPlan]):
+    queryset = RolloutPlan.objects.select_related("created_by").prefetch_related("steps").order_by("name")
+    serializer_class = PlanSerializer
+    filterset_fields = ["name", "strategy"]
+    ordering = "id"
+
+    @extend_schema(request=PlanInput, responses={201: PlanSerializer})
+    def create(self, request: Request) -> Response:
+        given = PlanInput(data=request.data)
+        given.is_valid(raise_exception=True)
+        plan = flow.save_plan(by=actor_of(request), **given.validated_data)
+        return Response(self._shown(plan), status=status.HTTP_201_CREATED)
+
+    @extend_schema(request=PlanInput, responses={200: PlanSerializer})
+    def partial_update(self, request: Request, pk: int) -> Response:
+        plan = self.get_object()
+        given = PlanInput(data=request.data, partial=True)
+        given.is_valid(raise_exception=True)
+        kept = {
+            "name": plan.name,
+            "title": plan.title,
+            "strategy": plan.strategy,
+            "steps": [step.as_json() for step in plan.steps.all()],
+            "evidence": plan.evidence,
+        }
+        return Response(self._shown(flow.save_plan(plan=plan, by=actor_of(request), **{**kept, **given.validated_data})))
+
+    def destroy(self, request: Request, pk: int) -> Response:
+        """Remove the plan. Rollouts keep the copy they were made with."""
+        flow.delete_plan(self.get_object(), by=actor_of(request))
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    def _shown(self, plan: RolloutPlan) -> dict[str, Any]:
+        shown: dict[str, Any] = PlanSerializer(self.get_queryset().get(pk=plan.pk)).data
+        return shown

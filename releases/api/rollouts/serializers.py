@@ -1,0 +1,131 @@
+"""How a rollout is shown, in lists and alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from releases import selectors
+from releases.api.actors import user_of
+from releases.api.people import PersonSerializer
+from releases.api.plans import EvidenceSerializer, StepSerializer
+from releases.api.rollouts.evidence import VerdictSerializer
+from releases.api.traffic import ObjectOrNull
+from releases.api.versions import ServiceRefSerializer, VersionRefSerializer
+from releases.models import Approval, Rollout, RolloutEdit, StepRun
+
+
+class PlanRefSerializer(serializers.Serializer[Any]):
+    """The plan it was made from. ``id`` is null when that plan is gone; the rollout keeps its copy."""
+
+    id = serializers.IntegerField(allow_null=True)
+    name = serializers.CharField()
+
+
+class StepRunSerializer(serializers.ModelSerializer[StepRun]):
+    """One step: as planned, and how it went. Weights are percent; null: not yet."""
+
+    planned = StepSerializer()
+    outcome = serializers.ChoiceField(choices=StepRun.Outcome.choices, allow_blank=True)
+
+    class Meta:
+        model = StepRun
+        fields = ["position", "planned", "desired", "written", "observed", "started_at", "ended_at", "bake_left_seconds", "outcome"]
+
+
+class ApprovalSerializer(serializers.ModelSerializer[Approval]):
+    """One vote. A voided one stays, with the reason."""
+
+    by = PersonSerializer()
+
+    class Meta:
+        model = Approval
+        fields = ["id", "by", "decision", "reason", "fingerprint", "created_at", "voided_at", "voided_why"]
+
+
+class EditSerializer(serializers.ModelSerializer[RolloutEdit]):
+    """Who changed what before it was approved."""
+
+    by = PersonSerializer()
+    changes = serializers.DictField()
+
+    class Meta:
+        model = RolloutEdit
+        fields = ["id", "by", "at", "changes"]
+
+
+class AllowedEventSerializer(serializers.Serializer[Any]):
+    """An event that makes sense now, whether *this* person may cause it, and if not, why."""
+
+    event = serializers.CharField(source="event.value")
+    slug = serializers.CharField(source="event.slug")
+    allowed = serializers.BooleanField()
+    why = serializers.CharField(allow_blank=True)
+
+
+class RolloutSerializer(serializers.ModelSerializer[Rollout]):
+    """A rollout as lists show it."""
+
+    number = serializers.CharField(source="__str__", read_only=True)
+    service = ServiceRefSerializer(read_only=True)
+    stable = VersionRefSerializer(read_only=True)
+    candidate = VersionRefSerializer(read_only=True)
+    plan = serializers.SerializerMethodField()
+    strategy = serializers.CharField(source="frozen_plan.strategy", read_only=True)
+    state_label = serializers.CharField(source="get_state_display", read_only=True)
+    why = serializers.SerializerMethodField()
+    next_look_at = serializers.DateTimeField(source="next_wake_up", read_only=True, allow_null=True)
+    weights = serializers.SerializerMethodField()
+    requested_by = PersonSerializer(read_only=True)
+    drift = ObjectOrNull()
+    latest_verdict = serializers.SerializerMethodField()
+    evidence = EvidenceSerializer(source="frozen_plan.evidence", read_only=True)
+
+    class Meta:
+        model = Rollout
+        fields: list[str] = [
+            "id", "number", "service", "stable", "candidate", "plan", "strategy", "state", "state_label", "reason_code", "why",
+            "next_look_at", "fingerprint", "current_step", "weights", "requested_by", "reason", "impact", "test_evidence",
+            "rollback_note", "ticket", "start_at", "created_at", "submitted_at", "approved_at", "started_at", "ended_at", "drift",
+            "latest_verdict", "revision", "evidence", "promote_requested", "retry_of",
+        ]  # fmt: skip
+        read_only_fields = fields
+
+    def get_plan(self, rollout: Rollout) -> PlanRefSerializer:
+        return {"id": rollout.plan_id, "name": rollout.plan_name}  # type: ignore[return-value]  # the annotation is the schema's
+
+    def get_why(self, rollout: Rollout) -> str:
+        return selectors.why(rollout)
+
+    def get_weights(self, rollout: Rollout) -> list[int]:
+        return [step["weight"] for step in rollout.frozen_plan["steps"]]
+
+    def get_latest_verdict(self, rollout: Rollout) -> VerdictSerializer | None:
+        verdict = selectors.latest_verdict(rollout)
+        return VerdictSerializer(verdict).data if verdict else None  # type: ignore[return-value]  # the annotation is the schema's
+
+
+class RolloutDetailSerializer(RolloutSerializer):
+    """A rollout alone: with its steps, votes, edits, and what the person who asks may do."""
+
+    steps = serializers.SerializerMethodField()
+    approvals = ApprovalSerializer(many=True, read_only=True)
+    approvals_needed = serializers.IntegerField(source="service.policy.approvals_needed", read_only=True)
+    edits = EditSerializer(many=True, read_only=True)
+    allowed_events = serializers.SerializerMethodField()
+
+    class Meta(RolloutSerializer.Meta):
+        fields = [*RolloutSerializer.Meta.fields, "steps", "approvals", "approvals_needed", "edits", "allowed_events"]
+        read_only_fields = fields
+
+    def get_steps(self, rollout: Rollout) -> list[StepRunSerializer]:
+        """Return each step of the plan with its run, or as it stands before it runs."""
+        runs = {run.position: run for run in rollout.step_runs.all()}
+        planned = enumerate(rollout.frozen_plan["steps"])
+        rows = [runs.get(position) or StepRun(position=position, planned=step) for position, step in planned]
+        return StepRunSerializer(rows, many=True).data  # type: ignore[return-value]  # the annotation is the schema's
+
+    def get_allowed_events(self, rollout: Rollout) -> list[AllowedEventSerializer]:
+        events = selectors.allowed_events(rollout, user_of(self.context["request"]))
+        return AllowedEventSerializer(events, many=True).data  # type: ignore[return-value]  # the annotation is the schema's

@@ -1,0 +1,111 @@
+"""Doors to rollouts: read through ``selectors``, act through ``flow``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Model, QuerySet
+from django.shortcuts import get_object_or_404
+from django_filters.rest_framework import DjangoFilterBackend
+from drf_spectacular.utils import extend_schema
+from rest_framework import filters, mixins, serializers, status, viewsets
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from releases import flow, selectors
+from releases.api.actors import actor_of
+from releases.api.audit import EventSerializer
+from releases.api.base import Door
+from releases.api.rollouts.evidence import SnapshotSerializer, VerdictSerializer
+from releases.api.rollouts.filters import RolloutFilter
+from releases.api.rollouts.inputs import EventInput, RolloutChanges, RolloutInput
+from releases.api.rollouts.preview import PreviewSerializer
+from releases.api.rollouts.serializers import RolloutDetailSerializer, RolloutSerializer
+from releases.domain.states import Event
+from releases.models import Rollout
+
+
+class RolloutViewSet(Door, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Rollout]):
+    """Ask for a release, change the draft, see where it is."""
+
+    filter_backends = [DjangoFilterBackend, filters.OrderingFilter]
+    filterset_class = RolloutFilter
+    ordering = "-id"
+    ordering_fields = ["id", "created_at", "state"]
+
+    def get_queryset(self) -> QuerySet[Rollout]:
+        return selectors.rollouts()
+
+    def get_serializer_class(self) -> type[serializers.BaseSerializer[Rollout]]:
+        return RolloutSerializer if self.action == "list" else RolloutDetailSerializer
+
+    @extend_schema(request=RolloutInput, responses={201: RolloutDetailSerializer})
+    def create(self, request: Request) -> Response:
+        """Make a draft. It asks nobody for anything before it is submitted."""
+        given = RolloutInput(data=request.data)
+        given.is_valid(raise_exception=True)
+        rollout = flow.create(by=actor_of(request), **given.validated_data)
+        return Response(shown(rollout, request=request), status=status.HTTP_201_CREATED)
+
+    @extend_schema(request=RolloutChanges, responses={200: RolloutDetailSerializer})
+    def partial_update(self, request: Request, pk: int) -> Response:
+        """Change a draft. Whoever edits it can not approve it."""
+        rollout = self.get_object()
+        given = RolloutChanges(data=request.data, partial=True, context={"service": rollout.service})
+        given.is_valid(raise_exception=True)
+        return Response(shown(flow.edit(rollout, by=actor_of(request), changes=given.validated_data), request=request))
+
+    @extend_schema(responses=PreviewSerializer, filters=False)
+    @action(detail=True, reaches_out=True)
+    def preview(self, request: Request, pk: int) -> Response:
+        """What each step would write, and what the checks say about it."""
+        return Response(PreviewSerializer(selectors.preview(self.get_object())).data)
+
+    @extend_schema(responses=SnapshotSerializer(many=True), filters=False)
+    @action(detail=True, ordering="at")
+    def snapshots(self, request: Request, pk: int) -> Response:
+        """Both versions' figures, oldest first."""
+        return self._page(self.get_object().snapshots.all(), SnapshotSerializer)
+
+    @extend_schema(responses=VerdictSerializer(many=True), filters=False)
+    @action(detail=True, ordering="-at")
+    def verdicts(self, request: Request, pk: int) -> Response:
+        """What the judge said, newest first."""
+        return self._page(self.get_object().verdicts.all(), VerdictSerializer)
+
+    @extend_schema(responses=EventSerializer(many=True), filters=False)
+    @action(detail=True, ordering="seq")
+    def timeline(self, request: Request, pk: int) -> Response:
+        """Everything that was done or refused, oldest first."""
+        return self._page(self.get_object().audit_events.defer("text"), EventSerializer)
+
+    def _page(self, rows: QuerySet[Any], serializer: type[serializers.ModelSerializer[Any]]) -> Response:
+        page = self.paginate_queryset(rows)
+        return self.get_paginated_response(serializer(page, many=True).data)
+
+
+class EventView(Door):
+    """One event of one rollout. ``urls`` makes one of these per event, each with the input it takes."""
+
+    event = Event.SUBMIT
+    input_class: type[EventInput] = EventInput
+    reaches_out = True
+
+    def post(self, request: Request, pk: int) -> Response:
+        rollout = get_object_or_404(selectors.rollouts(), pk=pk)
+        given = self.input_class(data=request.data)
+        given.is_valid(raise_exception=True)
+        said = dict(given.validated_data)
+        moved = flow.perform(rollout, self.event, by=actor_of(request), why=said.pop("reason"), **said)
+        return Response(shown(moved, request=request))
+
+    def refused_object(self) -> Model | None:
+        return Rollout.objects.select_related("service").filter(pk=self.kwargs["pk"]).first()
+
+
+def shown(rollout: Rollout, *, request: Request) -> dict[str, Any]:
+    """Read the rollout again and show it as the detail page does."""
+    fresh = selectors.rollouts().get(pk=rollout.pk)
+    data: dict[str, Any] = RolloutDetailSerializer(fresh, context={"request": request}).data
+    return data

@@ -1,0 +1,45 @@
+"""``services/{id}/metrics/``: the figures of every version over time, for charts."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+from rest_framework import serializers
+
+from services.connections import telemetry_of
+from services.models import Service
+
+MAX_SECONDS = 7 * 24 * 3600
+MAX_POINTS = 2000
+
+
+class RangeInput(serializers.Serializer[Any]):
+    """How far back, and how far apart the points are; both in seconds."""
+
+    seconds = serializers.IntegerField(min_value=60, max_value=MAX_SECONDS, default=900)
+    step = serializers.IntegerField(min_value=1, max_value=3600, default=15)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs["seconds"] / attrs["step"] > MAX_POINTS:
+            raise serializers.ValidationError({"step": _("That is more than %(limit)s points; take a longer step.") % {"limit": MAX_POINTS}})
+        return attrs
+
+
+class SeriesSerializer(serializers.Serializer[Any]):
+    """``versions``: version name -> figure -> points ``[epoch seconds, value]``, oldest first, gaps left out."""
+
+    step = serializers.IntegerField()
+    versions = serializers.DictField(
+        child=serializers.DictField(child=serializers.ListField(child=serializers.ListField(child=serializers.FloatField())))
+    )
+
+
+def figures_over_time(service: Service, *, end: datetime, seconds: int, step: int) -> dict[str, dict[str, list[tuple[float, float]]]]:
+    """Return version -> figure -> points. Raises TelemetryError."""
+    start = end - timedelta(seconds=seconds)
+    found: dict[str, dict[str, list[tuple[float, float]]]] = {}
+    for line in telemetry_of(service.cluster).series(service.target, start=start, end=end, step_seconds=step):
+        found.setdefault(line.version, {})[line.figure] = list(line.points)
+    return found
