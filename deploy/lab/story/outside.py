@@ -49,7 +49,7 @@ def weight_in(virtual_service: Manifest, *, subset: str) -> float:
 
 
 async def measure_split(mesh: str, *, api: KubeApi, service: str, subset: str, path: str) -> Split | None:
-    """Count who answers; ``None`` if the routes were not in use all the time, since the count means nothing."""
+    """Count who answers; ``None`` if these routes were not in use all the time: the count means nothing."""
     before = await _virtual_service(api, service=service)
     if not _is_in_use(before):
         return None
