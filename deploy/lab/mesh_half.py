@@ -190,5 +190,5 @@ def load_part(folder: LabFolder, *, ports: Mapping[str, int], rps: float) -> Par
 
 
 def environ_of(base: Mapping[str, str], *, names: Sequence[str]) -> dict[str, str]:
-    """Return the named variables and locale settings: nothing else of the caller's reaches the parts."""
-    return {name: value for name, value in base.items() if name in names or name.startswith("LC_")}
+    """Return the named variables, locales and Weir's settings; nothing else of the caller reaches the parts."""
+    return {name: value for name, value in base.items() if name in names or name.startswith(("LC_", "WEIR_"))}

@@ -27,7 +27,7 @@ from deploy.lab.supervisor import Supervisor
 from deploy.lab.welcome import welcome
 
 DEFAULT_PORT = 8000
-_PASSED_ON = ("PATH", "HOME", "LANG", "TZ", "TMPDIR", "VIRTUAL_ENV")
+_PASSED_ON = ("PATH", "HOME", "LANG", "TZ", "TMPDIR", "VIRTUAL_ENV", "TIME_ZONE", "LOG_LEVEL")
 
 
 @dataclass(frozen=True, slots=True)

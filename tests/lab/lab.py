@@ -102,24 +102,37 @@ class RunningLab:
 
 
 @contextmanager
-def running_lab(state: Path, *options: str) -> Iterator[RunningLab]:
-    """Run a lab without a portal for the time of a ``with`` block."""
-    command = [sys.executable, "-m", "deploy.lab", "--state", str(state), "up", "--without-portal", *options]
+def starting_lab(state: Path, *options: str, portal: bool = False) -> Iterator[subprocess.Popen[str]]:
+    """Start a lab, ready or not; it is ended after the ``with`` block."""
+    command = [sys.executable, "-m", "deploy.lab", "--state", str(state), "up", *options]
     state.mkdir(parents=True, exist_ok=True)
     with (state / "up.log").open("w") as log:
-        process = subprocess.Popen(command, cwd=REPOSITORY, stdout=log, stderr=log, text=True)
-    lab = RunningLab(state, process=process)
+        process = subprocess.Popen(
+            command if portal else [*command, "--without-portal"],
+            cwd=REPOSITORY,
+            stdout=log,
+            stderr=log,
+            text=True,
+        )
     try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            process.wait(START_SECONDS)
+
+
+@contextmanager
+def running_lab(state: Path, *options: str, portal: bool = False) -> Iterator[RunningLab]:
+    """Run a lab, and wait until it is ready; it is ended after the ``with`` block."""
+    with starting_lab(state, *options, portal=portal) as process:
         until(
             lambda: (state / "ready").exists() or process.poll() is not None,
             what="the lab is ready",
             seconds=START_SECONDS,
         )
         assert process.poll() is None, (state / "up.log").read_text()
-        yield lab
-    finally:
-        if process.poll() is None:
-            lab.stop()
+        yield RunningLab(state, process=process)
 
 
 def until(condition: Callable[[], bool], *, what: str, seconds: float = DEADLINE_SECONDS) -> None:

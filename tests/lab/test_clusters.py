@@ -34,7 +34,7 @@ def test_a_deployment_that_is_not_ready_has_no_endpoint() -> None:
 
 
 def test_a_drill_takes_the_endpoints_of_a_ready_deployment() -> None:
-    world = objects(deployments=(deployment("v1"), deployment("v2", **{NO_ENDPOINTS: "true"})))
+    world = objects(deployments=(deployment("v1"), deployment("v2", annotations={NO_ENDPOINTS: "true"})))
     assert ports(world)["v2"] == []
 
 

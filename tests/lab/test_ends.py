@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from deploy.lab.children import started_at
+from deploy.lab.children import read_identities, started_at
 from deploy.lab.ports import is_free
-from tests.lab.lab import START_SECONDS, RunningLab, running_lab, until
+from tests.lab.lab import START_SECONDS, RunningLab, running_lab, starting_lab, until
 
 pytestmark = [pytest.mark.lab, pytest.mark.enable_socket]
 
@@ -36,6 +36,28 @@ def test_sigterm_leaves_no_process_and_no_port_behind(tmp_path: Path) -> None:
         assert not (lab.state / "lab.json").exists()
         assert not (lab.state / "ready").exists()
         assert (lab.state / "up.log").read_text().endswith("ended.\n")
+
+
+def test_an_end_during_the_start_leaves_nothing_either(tmp_path: Path) -> None:
+    with starting_lab(tmp_path, "--rps", "0") as process:
+        children = tmp_path / "children.json"
+        until(lambda: len(read_identities(children)) >= 8, what="most processes are started")
+        started = read_identities(children)
+
+        process.send_signal(signal.SIGTERM)
+
+        assert process.wait(START_SECONDS) == 0
+        assert [name for name, identity in started.items() if identity.is_alive()] == []
+        assert not (tmp_path / "ready").exists()
+
+
+def test_two_labs_run_side_by_side(one_lab: RunningLab, tmp_path: Path) -> None:
+    with running_lab(tmp_path, "--rps", "0") as other:
+        assert not set(addresses(one_lab)) & set(addresses(other))
+        other.kubectl("delete", "virtualservice", "order")
+        one_lab.live("virtualservice", "order")
+        assert other.stop() == 0
+    assert one_lab.run("status").returncode == 0
 
 
 def test_a_lab_starts_again_on_its_ports_with_its_objects(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from deploy.lab.mesh.fields import Json
@@ -29,10 +30,10 @@ def to(*weights: int) -> list[Json]:
     ]
 
 
-def deployment(version: str, *, ready: int = 2, **annotations: str) -> Json:
+def deployment(version: str, *, ready: int = 2, annotations: Mapping[str, str] | None = None) -> Json:
     """Return a Deployment of product."""
     return {
-        "metadata": metadata(f"product-{version}", annotations=annotations),
+        "metadata": metadata(f"product-{version}", annotations=dict(annotations or {})),
         "spec": {"replicas": 2, "template": {"metadata": {"labels": {"app": "product", "version": version}}}},
         "status": {"readyReplicas": ready},
     }
