@@ -171,6 +171,7 @@ def _mesh_controller(folder: LabFolder, *, ports: Mapping[str, int], client: htt
             *(answers_http(f"{mesh}/healthz", client=client, host=service) for service in SERVICES),
         ),
         where=f"Envoy follows the objects of namespace {NAMESPACE}",
+        uses=("api_server", "envoy", *DEPLOYMENTS),
     )
 
 
@@ -190,5 +191,5 @@ def load_part(folder: LabFolder, *, ports: Mapping[str, int], rps: float) -> Par
 
 
 def environ_of(base: Mapping[str, str], *, names: Sequence[str]) -> dict[str, str]:
-    """Return the named variables, locales and Weir's settings; nothing else of the caller reaches the parts."""
+    """Return the named variables, locales and Weir's settings: the parts inherit nothing else."""
     return {name: value for name, value in base.items() if name in names or name.startswith(("LC_", "WEIR_"))}

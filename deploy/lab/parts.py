@@ -21,6 +21,9 @@ class Part:
     where: str
     """Address or purpose, for the progress line."""
     after: tuple[str, ...] = ()
+    """What has to be ready before it starts; it ends before them."""
+    uses: tuple[str, ...] = ()
+    """What it waits for by itself, so that both start at once; it ends before them too."""
     environ: Mapping[str, str] = field(default_factory=dict)
     prepare: Preparation | None = None
     """Runs before every start, restarts included."""

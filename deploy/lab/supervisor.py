@@ -111,25 +111,29 @@ class Supervisor:
         self._reported_dead.discard(part.name)
         self._remember()
         deadline = time.monotonic() + READY_SECONDS
-        while not await part.ready():
-            code = child.exit_code()
+        ready = False
+        while not ready:
+            ready = await part.ready()
+            code = child.exit_code()  # asked after it: somebody else may answer at the address of a dead part
             if code is not None:
                 raise LabError(f"{part.name} ended ({_exit(code)}) while starting.\n{self._tail(part.name)}")
             if time.monotonic() > deadline:
                 raise LabError(
                     f"{part.name} was not ready after {READY_SECONDS:.0f} s.\n{self._tail(part.name)}"
                 )
-            await asyncio.sleep(_POLL_SECONDS)
+            if not ready:
+                await asyncio.sleep(_POLL_SECONDS)
 
     def _needs(self, name: str) -> set[str]:
         """Return every part and step a part needs, the needs of its needs included."""
         found: set[str] = set()
-        waiting = list(self._parts[name].after)
+        waiting = [name]
         while waiting:
-            need = waiting.pop()
-            if need not in found:
-                found.add(need)
-                waiting.extend(self._parts[need].after)
+            part = self._parts[waiting.pop()]
+            for need in (*part.after, *(part.uses if isinstance(part, Part) else ())):
+                if need not in found:
+                    found.add(need)
+                    waiting.append(need)
         return found
 
     def _stop_seconds(self, name: str) -> float:
