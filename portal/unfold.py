@@ -1,4 +1,4 @@
-"""The theme of the operators' face. Colours are set in ``static/weir/admin.css`` from the tokens, for admin and dashboard alike."""
+"""The theme of the operators' face. Its colours are set in ``static/weir/admin.css``, from the tokens."""
 
 from __future__ import annotations
 
@@ -14,6 +14,6 @@ UNFOLD: dict[str, Any] = {
     "COLORS": {},
     "GLOBAL_CALLBACK": "releases.admin.shell.shell_context",
     "DASHBOARD_CALLBACK": "releases.admin.board.board_context",
-    # Every active account may log in here: staff enter the operators' face, everybody else goes on to the dashboard.
+    # Every active account may log in here: staff enter the operators' face, all others the dashboard.
     "LOGIN": {"form": "django.contrib.auth.forms.AuthenticationForm"},
 }

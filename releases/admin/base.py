@@ -1,12 +1,14 @@
 """What every page of the operators' face has in common: who may look, and that writing goes through ``flow``.
 
-Roles decide, not Django's model permissions: whoever may enter (``is_staff``) may read; each class says what may be written.
+Roles decide, not Django's model permissions: whoever may enter (``is_staff``) may read; each class says
+what may be written.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from django import forms
 from django.contrib import messages
 from django.contrib.admin import ShowFacets
 from django.db import models
@@ -21,6 +23,7 @@ from releases import flow
 from releases.admin.actor import actor_of, person
 from releases.admin.widgets import MomentInput
 from releases.domain import DomainError
+from releases.models import User
 
 M = TypeVar("M", bound=Model)
 
@@ -43,21 +46,27 @@ class OperationsAdmin(_Theme[M]):
     empty_value_display = "–"
     empty_help: str | Promise = ""
     form_help: str | Promise = ""
-    formfield_overrides = {models.DateTimeField: {"widget": MomentInput}}
+    has_history = True
+    formfield_overrides = {
+        models.DateTimeField: {"form_class": forms.DateTimeField, "widget": MomentInput},
+        models.JSONField: {"widget": forms.Textarea(attrs={"rows": 3, "class": "mono"})},
+        models.TextField: {"widget": forms.Textarea(attrs={"rows": 3})},
+        models.ManyToManyField: {"widget": forms.CheckboxSelectMultiple},
+    }
 
     def has_module_permission(self, request: HttpRequest) -> bool:
-        return self.has_view_permission(request)
+        return isinstance(request.user, User) and self.has_view_permission(request)
 
-    def has_view_permission(self, request: HttpRequest, obj: M | None = None) -> bool:  # noqa: ARG002  Django's signature
+    def has_view_permission(self, request: HttpRequest, obj: M | None = None) -> bool:
         return person(request).is_active
 
-    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002  Django's signature
+    def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: M | None = None) -> bool:  # noqa: ARG002  Django's signature
+    def has_change_permission(self, request: HttpRequest, obj: M | None = None) -> bool:
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: M | None = None) -> bool:  # noqa: ARG002  Django's signature
+    def has_delete_permission(self, request: HttpRequest, obj: M | None = None) -> bool:
         return False
 
     def changeform_view(
@@ -67,7 +76,7 @@ class OperationsAdmin(_Theme[M]):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        """Turn what ``flow`` refuses into a message; Django has rolled back by then, so the refusal is written here."""
+        """Turn what ``flow`` refuses into a message; Django has rolled back, so it is recorded here."""
         try:
             return super().changeform_view(request, object_id, form_url, extra_context)
         except DomainError as error:
@@ -81,9 +90,9 @@ class OperationsAdmin(_Theme[M]):
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:  # noqa: ARG002  Django's signature
+    ) -> HttpResponse:
         """The history of a row is its audit events: there is no second log."""
-        query = urlencode({"object_type__exact": self.opts.model_name, "object_id__exact": object_id})
+        query = urlencode({"object_type__exact": str(self.opts.model_name), "object_id__exact": object_id})
         return HttpResponseRedirect(f"{reverse('admin:releases_auditevent_changelist')}?{query}")
 
     def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> None:  # type: ignore[override]

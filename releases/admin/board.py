@@ -1,4 +1,7 @@
-"""The operations board: what needs me, what moves, whether Weir itself is well (``UNFOLD["DASHBOARD_CALLBACK"]``)."""
+"""The operations board: what needs me, what moves, whether Weir itself is well.
+
+The theme calls it for the index page (``UNFOLD["DASHBOARD_CALLBACK"]``).
+"""
 
 from __future__ import annotations
 

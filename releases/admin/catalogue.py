@@ -1,4 +1,4 @@
-"""The catalogue: clusters, services, versions, metrics, policies. Every change goes through ``flow`` and is audited."""
+"""The catalogue: clusters, services, versions, metrics, policies. ``flow`` saves and audits every change."""
 
 from __future__ import annotations
 
@@ -22,10 +22,9 @@ M = TypeVar("M", bound=Model)
 
 
 class CatalogueAdmin(OperationsAdmin[M]):
-    """Add and change by role, through ``flow.save_catalogue``. Nothing is deleted: rollouts and the audit trail point here."""
+    """Add and change by role, through ``flow``. Nothing is deleted: rollouts and the trail point here."""
 
     action = Action.EDIT_CATALOGUE
-    form_help = ""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return selectors.may(person(request), self.action, None)
@@ -34,7 +33,7 @@ class CatalogueAdmin(OperationsAdmin[M]):
         return selectors.may(person(request), self.action, obj if isinstance(obj, Service) else None)
 
     def save_model(self, request: HttpRequest, obj: M, form: ModelForm[M], change: bool) -> None:
-        """Hand the changed fields to ``flow``, which reads the row again: what the form did to ``obj`` is not the before."""
+        """Hand the changed fields to ``flow`` with the row as it was: the form has changed ``obj``."""
         names = form.changed_data if change else list(form.cleaned_data)
         changes = {name: form.cleaned_data[name] for name in names}
         row = self.model._default_manager.get(pk=obj.pk) if change else self.model()
@@ -88,14 +87,14 @@ class VersionAdmin(OperationsAdmin[Version]):
     empty_help = _("Versions come from CI by the API, from discovery, or by hand.")
     form_help = _("A name stands for one image for ever: another image needs another name.")
 
-    def get_fields(self, request: HttpRequest, obj: Version | None = None) -> Any:  # noqa: ARG002  Django's signature
+    def get_fields(self, request: HttpRequest, obj: Version | None = None) -> Any:
         seen = ("running_image", "replicas_ready", "registered_by", "registered_at")
         return (*self.fields, *seen) if obj else self.fields
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return selectors.may(person(request), Action.REGISTER_VERSION, None)
 
-    def save_model(self, request: HttpRequest, obj: Version, form: ModelForm[Version], change: bool) -> None:  # noqa: ARG002  Django's signature
+    def save_model(self, request: HttpRequest, obj: Version, form: ModelForm[Version], change: bool) -> None:
         version, _created = flow.register_version(by=actor_of(request), **form.cleaned_data)
         obj.pk = version.pk
 
@@ -120,5 +119,5 @@ class PolicyAdmin(CatalogueAdmin[Policy]):
     readonly_fields = ("number",)
     empty_help = _("Add a policy: how many approvals a rollout needs, and from which groups.")
     form_help = _(
-        "A change counts up the policy's number, which is part of every fingerprint: open approvals are void then."
+        "A change counts up the policy's number, which is in every fingerprint: open approvals are void then."
     )

@@ -21,7 +21,7 @@ class MineFilter(SimpleListFilter):
     title = _("for me")
     parameter_name = "mine"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:  # noqa: ARG002  Django's signature
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         return [("needs-me", _("needs my decision")), ("waiting", _("mine, not finished"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Rollout]) -> QuerySet[Rollout]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
+from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from releases.admin.widgets import MomentInput
@@ -71,14 +72,18 @@ class RolloutForm(forms.Form):
         super().__init__(*args, **kwargs)
         versions = Version.objects.select_related("service").order_by("service__name", "-registered_at")
         if service is None:
-            self.fields["service"].queryset = Service.objects.order_by("name")  # type: ignore[attr-defined]  # a ModelChoiceField
+            self._offer("service", Service.objects.order_by("name"))
         else:
             del self.fields["service"]
             versions = versions.filter(service=service)
-        self.fields["candidate"].queryset = versions  # type: ignore[attr-defined]  # a ModelChoiceField
-        self.fields["plan"].queryset = RolloutPlan.objects.order_by("name")  # type: ignore[attr-defined]  # a ModelChoiceField
+        self._offer("candidate", versions)
+        self._offer("plan", RolloutPlan.objects.order_by("name"))
         for field in self.fields.values():
             field.widget.attrs["class"] = "input"
+
+    def _offer(self, name: str, rows: QuerySet[Any]) -> None:
+        field = cast("forms.ModelChoiceField[Any]", self.fields[name])
+        field.queryset = rows
 
     def refuse(self, error: BadPlan) -> None:
         """Show what ``flow`` refused beside the field it names."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from django import forms
 from django.contrib import admin
@@ -24,22 +24,27 @@ from releases.models import Role, User
 
 M = TypeVar("M", bound=Model)
 
+if TYPE_CHECKING:  # Django's forms are generic for the type checker alone
+    _NewUserForm = BaseUserCreationForm[User]
+    _RoleForm = forms.ModelForm[Role]
+else:
+    _NewUserForm = BaseUserCreationForm
+    _RoleForm = forms.ModelForm
+
 _ACTING = frozenset({RoleName.APPROVER, RoleName.OPERATOR})
 
 
 class PeopleAdmin(OperationsAdmin[M]):
-    """Changed by user administrators. Django saves the row, the audit event is written in the same transaction."""
-
-    form_help = ""
+    """Changed by user administrators. The audit event is written in the transaction that saves the row."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return selectors.may(person(request), Action.EDIT_USERS, None)
 
-    def has_change_permission(self, request: HttpRequest, obj: M | None = None) -> bool:  # noqa: ARG002  Django's signature
+    def has_change_permission(self, request: HttpRequest, obj: M | None = None) -> bool:
         return self.has_add_permission(request)
 
     def save_related(self, request: HttpRequest, form: ModelForm[M], formsets: Any, change: bool) -> None:
-        """Write the event when everything is saved: what was before, and what is now. Secrets are left out."""
+        """Write the event when everything is saved: what was, and what is now. Secrets are left out."""
         super().save_related(request, form, formsets, change)
         names = [name for name in form.changed_data if "password" not in name]
         action = f"{'change' if change else 'create'}_{self.opts.model_name}"
@@ -52,7 +57,7 @@ class PeopleAdmin(OperationsAdmin[M]):
         super().delete_model(request, obj)
 
 
-class UserCreation(BaseUserCreationForm[User]):
+class UserCreation(_NewUserForm):
     """A new account with its first password."""
 
     class Meta:
@@ -71,7 +76,7 @@ class UserAdmin(PeopleAdmin[User]):
     fields = ("username", "title", "email", "is_active", "is_staff", "groups")
     empty_help = gettext_lazy("Add a user, then give the user a role.")
     form_help = gettext_lazy(
-        "What a person may do comes from the roles. Staff may enter this part; everybody else sees the dashboard."
+        "What a person may do comes from the roles. Staff may enter this part; all others see the dashboard."
     )
 
     def get_queryset(self, request: HttpRequest) -> Any:
@@ -84,7 +89,7 @@ class UserAdmin(PeopleAdmin[User]):
             return UserCreation
         return super().get_form(request, obj, change, **kwargs)
 
-    def get_fields(self, request: HttpRequest, obj: User | None = None) -> Any:  # noqa: ARG002  Django's signature
+    def get_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
         return self.fields if obj else ("username", "title", "password1", "password2")
 
     @admin.display(description=gettext_lazy("roles"))
@@ -96,7 +101,7 @@ class UserAdmin(PeopleAdmin[User]):
         return ", ".join(said) or self.empty_value_display
 
 
-class RoleForm(forms.ModelForm[Role]):
+class RoleForm(_RoleForm):
     """A role of a person; the three powers stay apart."""
 
     class Meta:
@@ -134,7 +139,7 @@ class RoleAdmin(PeopleAdmin[Role]):
         "A role holds on the services of the owning group; without a group it holds on every service."
     )
 
-    def has_delete_permission(self, request: HttpRequest, obj: Role | None = None) -> bool:  # noqa: ARG002  Django's signature
+    def has_delete_permission(self, request: HttpRequest, obj: Role | None = None) -> bool:
         return self.has_add_permission(request)
 
 

@@ -1,11 +1,11 @@
-"""The form of a plan and of its steps: from what people write to the JSON that ``flow.save_plan`` takes, and back."""
+"""The form of a plan and its steps: from what people write to what ``flow.save_plan`` takes, and back."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -16,6 +16,7 @@ from releases.domain import BadPlan
 from releases.domain.plan import MAX_STEPS, EvidencePolicy
 from releases.models import PlanStep, RolloutPlan
 
+RULES_EXAMPLE = '[{"header": "x-weir-test", "exact": "v2", "to": "candidate"}]'
 _UNITS = {"s": 1, "秒": 1, "min": 60, "m": 60, "分钟": 60, "h": 3600, "小时": 3600, "d": 86400, "天": 86400}
 _PART = re.compile(r"\s*(\d+)\s*(s|min|m|h|d|秒|分钟|小时|天)?\s*")
 _PLACE = re.compile(r"steps\[(\d+)\](?:\.(\w+))?")
@@ -23,7 +24,7 @@ _FIELDS = {"bake_seconds": "bake", "sticky": "sticky_percent", "mirror": "mirror
 
 
 class LengthField(forms.CharField):
-    """A length of time as people write it: ``24 h``, ``5 min``, ``1 d 12 h``, or bare seconds. Cleans to seconds."""
+    """A length of time as people write it: ``24 h``, ``1 d 12 h``, or bare seconds. Cleans to seconds."""
 
     def clean(self, value: Any) -> int:
         text = super().clean(value)
@@ -129,9 +130,13 @@ class StepForm(forms.Form):
         help_text=_("Copies; the answers are dropped."),
     )
     rules = RulesField(
-        label=_("Rules"), required=False, help_text=_("JSON, first hit wins; headers reach other services only if the application passes them on."),
-        widget=forms.Textarea(attrs={"rows": 3, "placeholder": '[{"header": "x-weir-test", "exact": "v2", "to": "candidate"}]'}),
-    )  # fmt: skip
+        label=_("Rules"),
+        required=False,
+        help_text=_(
+            "JSON, first hit wins. Headers reach other services only if the application passes them on."
+        ),
+        widget=forms.Textarea(attrs={"rows": 3, "placeholder": RULES_EXAMPLE}),
+    )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -178,11 +183,17 @@ class StepForm(forms.Form):
         }
 
 
-class BaseStepFormSet(forms.BaseFormSet[StepForm]):
+if TYPE_CHECKING:  # Django's formsets are generic for the type checker alone
+    _FormSet = forms.BaseFormSet[StepForm]
+else:
+    _FormSet = forms.BaseFormSet
+
+
+class BaseStepFormSet(_FormSet):
     """The steps in their order, without those that were taken out."""
 
     def kept(self) -> list[StepForm]:
-        return [form for form in self.forms if not (self.can_delete and self._should_delete_form(form))]  # type: ignore[attr-defined]  # Django's own way
+        return [form for form in self.forms if not form.cleaned_data.get("DELETE")]
 
     def refuse(self, error: BadPlan) -> bool:
         """Show what the domain refused at the step and field it names; say whether it named one."""

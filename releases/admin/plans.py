@@ -1,4 +1,4 @@
-"""Rollout plans: the list, and one form with its steps. Saving goes through ``flow.save_plan``, which checks the whole."""
+"""Rollout plans: the list, and one form with its steps. ``flow.save_plan`` checks and saves the whole."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class RolloutPlanAdmin(OperationsAdmin[RolloutPlan]):
     def has_add_permission(self, request: HttpRequest) -> bool:
         return selectors.may(person(request), Action.EDIT_PLANS, None)
 
-    def has_delete_permission(self, request: HttpRequest, obj: RolloutPlan | None = None) -> bool:  # noqa: ARG002  Django's signature
+    def has_delete_permission(self, request: HttpRequest, obj: RolloutPlan | None = None) -> bool:
         return self.has_add_permission(request)
 
     @admin.display(description=gettext_lazy("strategy"), ordering="strategy")
@@ -58,7 +58,7 @@ class RolloutPlanAdmin(OperationsAdmin[RolloutPlan]):
 
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:  # noqa: ARG002  Django's signature
+    ) -> HttpResponse:
         if not self.has_add_permission(request):
             raise PermissionDenied
         return self._plan_view(request, plan=None)
@@ -67,8 +67,8 @@ class RolloutPlanAdmin(OperationsAdmin[RolloutPlan]):
         self,
         request: HttpRequest,
         object_id: str,
-        form_url: str = "",  # noqa: ARG002  Django's signature
-        extra_context: dict[str, Any] | None = None,  # noqa: ARG002  Django's signature
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         plan = self.get_object(request, object_id)
         if plan is None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.contrib import admin
 from django.core.paginator import Paginator
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -18,10 +19,17 @@ from releases.admin.actor import person
 from releases.admin.base import OperationsAdmin
 from releases.domain.roles import Action
 from releases.models import AuditEvent, MetricSnapshot, Verdict
-from releases.templatetags.weir import as_yaml, moment, outcome_chip
+from releases.templatetags.weir import as_yaml, moment, outcome_chip, outcome_mark
+
+M = TypeVar("M", bound=Model)
+
+if TYPE_CHECKING:  # Django's paginator is generic for the type checker alone
+    _Paginator = Paginator[Any]
+else:
+    _Paginator = Paginator
 
 
-class NewestFirst(Paginator[Any]):
+class NewestFirst(_Paginator):
     """Counts without reading a million rows: what is beyond the limit is reached by a search or a filter."""
 
     limit = 10_000
@@ -32,8 +40,19 @@ class NewestFirst(Paginator[Any]):
         return rows[: self.limit].count() if isinstance(rows, QuerySet) else len(rows)
 
 
+class RecordAdmin(OperationsAdmin[M]):
+    """Rows that are written once, many of them: no counting, no history of a history."""
+
+    paginator = NewestFirst
+    has_history = False
+
+    @admin.display(description=_("time"))
+    def exact_time(self, row: Any) -> str:
+        return f"{timezone.localtime(row.at):%Y-%m-%d %H:%M:%S.%f %z}"
+
+
 @admin.register(AuditEvent)
-class AuditEventAdmin(OperationsAdmin[AuditEvent]):
+class AuditEventAdmin(RecordAdmin[AuditEvent]):
     """The trail: searchable, a page per event, read by whose role reads it."""
 
     list_display = ("seq", "what", "ended", "who", "about", "when")
@@ -42,16 +61,27 @@ class AuditEventAdmin(OperationsAdmin[AuditEvent]):
     list_select_related = ("service", "rollout")
     search_fields = ("=actor", "=action", "=object_id", "=request_id", "=ip", "^fingerprint")
     search_help_text = _("Actor, action, object, address, fingerprint")
-    paginator = NewestFirst
     empty_help = _("Every attempt is written here, done or refused.")
     form_help = _("Events are chained by their hashes and cannot be changed.")
     fields = (
-        "sentence", "ended", "seq", "at", "actor", "on_behalf_of", "channel", "ip", "request_id", "action", "object_type", "object_id",
-        "service", "rollout", "reason", "fingerprint", "before_text", "after_text", "prev", "hash",
-    )  # fmt: skip
+        *(
+            "sentence",
+            "outcome_said",
+            "reason",
+            "seq",
+            "exact_time",
+            "actor",
+            "on_behalf_of",
+            "channel",
+            "ip",
+            "request_id",
+        ),
+        *("action", "object_type", "object_id", "service", "rollout", "fingerprint"),
+        *("before_text", "after_text", "prev", "hash"),
+    )
     readonly_fields = fields
 
-    def has_view_permission(self, request: HttpRequest, obj: AuditEvent | None = None) -> bool:  # noqa: ARG002  Django's signature
+    def has_view_permission(self, request: HttpRequest, obj: AuditEvent | None = None) -> bool:
         return selectors.may(person(request), Action.READ_AUDIT, None)
 
     @admin.display(description=_("what"))
@@ -64,11 +94,20 @@ class AuditEventAdmin(OperationsAdmin[AuditEvent]):
 
     @admin.display(description=_("outcome"), ordering="outcome")
     def ended(self, event: AuditEvent) -> SafeString:
+        return outcome_mark(event)
+
+    @admin.display(description=_("outcome"))
+    def outcome_said(self, event: AuditEvent) -> SafeString:
         return outcome_chip(event)
 
     @admin.display(description=_("who"), ordering="actor")
     def who(self, event: AuditEvent) -> SafeString:
-        return format_html('{}<p class="meta">{} {}</p>', event.actor, event.channel, event.ip or "")
+        return format_html(
+            '<span class="nowrap">{}</span><p class="meta">{} {}</p>',
+            event.actor,
+            event.channel,
+            event.ip or "",
+        )
 
     @admin.display(description=_("about"))
     def about(self, event: AuditEvent) -> str:
@@ -92,14 +131,21 @@ class AuditEventAdmin(OperationsAdmin[AuditEvent]):
 
 
 @admin.register(MetricSnapshot)
-class MetricSnapshotAdmin(OperationsAdmin[MetricSnapshot]):
+class MetricSnapshotAdmin(RecordAdmin[MetricSnapshot]):
     list_display = ("rollout", "step_number", "weight", "window_seconds", "requests", "at")
     list_select_related = ("rollout",)
     list_filter = (("rollout__service", admin.RelatedOnlyFieldListFilter),)
     ordering = ("-id",)
-    paginator = NewestFirst
     empty_help = _("Snapshots are written while a rollout runs.")
-    fields = ("rollout", "step_number", "weight", "at", "window_seconds", "stable_text", "candidate_text")
+    fields = (
+        "rollout",
+        "step_number",
+        "weight",
+        "exact_time",
+        "window_seconds",
+        "stable_text",
+        "candidate_text",
+    )
     readonly_fields = fields
 
     @admin.display(description=_("step"), ordering="step")
@@ -121,19 +167,18 @@ class MetricSnapshotAdmin(OperationsAdmin[MetricSnapshot]):
 
 
 @admin.register(Verdict)
-class VerdictAdmin(OperationsAdmin[Verdict]):
+class VerdictAdmin(RecordAdmin[Verdict]):
     list_display = ("rollout", "step_number", "ended", "sentence", "at")
     list_select_related = ("rollout",)
     list_filter = ("outcome", ("rollout__service", admin.RelatedOnlyFieldListFilter))
     ordering = ("-id",)
-    paginator = NewestFirst
     empty_help = _("Verdicts are written while a rollout runs.")
     fields = (
         "rollout",
         "step_number",
         "ended",
         "sentence",
-        "at",
+        "exact_time",
         "rule",
         "metric",
         "reason_code",

@@ -49,7 +49,7 @@ class RolloutAdmin(OperationsAdmin[Rollout]):
     search_help_text = gettext_lazy("Service, version, ticket, person, fingerprint")
     empty_help = gettext_lazy("Add a rollout: choose a service, the version to release, and a plan.")
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Rollout]:  # noqa: ARG002  Django's signature
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Rollout]:
         return selectors.rollouts()
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -66,8 +66,8 @@ class RolloutAdmin(OperationsAdmin[Rollout]):
         return own + super().get_urls()
 
     @admin.display(description=gettext_lazy("rollout"), ordering="id")
-    def number(self, rollout: Rollout) -> str:
-        return f"{rollout} {rollout.service.name}"
+    def number(self, rollout: Rollout) -> SafeString:
+        return format_html('<span class="nowrap">{} {}</span>', rollout, rollout.service.name)
 
     @admin.display(description=gettext_lazy("versions"))
     def versions(self, rollout: Rollout) -> SafeString:
@@ -96,8 +96,8 @@ class RolloutAdmin(OperationsAdmin[Rollout]):
         self,
         request: HttpRequest,
         object_id: str,
-        form_url: str = "",  # noqa: ARG002  Django's signature
-        extra_context: dict[str, Any] | None = None,  # noqa: ARG002  Django's signature
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         """The decision page. It changes nothing: events are posted to their own address."""
         if not self.has_view_permission(request):
@@ -106,7 +106,7 @@ class RolloutAdmin(OperationsAdmin[Rollout]):
 
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:  # noqa: ARG002  Django's signature
+    ) -> HttpResponse:
         """Ask for a rollout: a draft, which is submitted on its page."""
         if not self.has_add_permission(request):
             raise PermissionDenied
@@ -129,6 +129,8 @@ class RolloutAdmin(OperationsAdmin[Rollout]):
     def edit_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Change a draft. Whoever does so cannot approve it."""
         rollout = views.rollout_or_404(object_id)
+        if not selectors.may(person(request), Event.EDIT, rollout.service):
+            raise PermissionDenied
         form = RolloutForm(
             request.POST or None,
             service=rollout.service,

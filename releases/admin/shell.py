@@ -30,7 +30,8 @@ def shell_context(request: HttpRequest) -> dict[str, Any]:
 
 
 def _place(request: HttpRequest) -> str:
-    name = request.resolver_match.url_name if request.resolver_match else ""
+    match = request.resolver_match
+    name = (match.url_name if match else None) or ""
     if name.startswith("releases_rollout_"):
         return "approvals"
     return "plans" if name.startswith("releases_rolloutplan_") else "operations"

@@ -105,7 +105,7 @@ class ApiTokenAdmin(OperationsAdmin[ApiToken]):
     @sensitive_variables("secret")
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:  # noqa: ARG002  Django's signature
+    ) -> HttpResponse:
         form = TokenForm(request.POST or None, initial={"expires_at": timezone.now() + _USUAL})
         if form.is_valid():
             try:
@@ -128,10 +128,10 @@ class ApiTokenAdmin(OperationsAdmin[ApiToken]):
 
     def change_view(
         self,
-        request: HttpRequest,  # noqa: ARG002  Django's signature
-        object_id: str,  # noqa: ARG002  Django's signature
-        form_url: str = "",  # noqa: ARG002  Django's signature
-        extra_context: dict[str, Any] | None = None,  # noqa: ARG002  Django's signature
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         """There is nothing on a token's page that the list does not say."""
         return HttpResponseRedirect(reverse("admin:releases_apitoken_changelist"))

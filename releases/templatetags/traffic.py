@@ -63,7 +63,7 @@ def split(candidate: float | None) -> SafeString:
 
 @register.simple_tag
 def steps_of(rollout: Any) -> SafeString:
-    """Draw the steps of the plan: filled done, ring now, red square rolled back, hollow to come. Needs the step runs read."""
+    """Draw the steps: filled done, ring now, red square rolled back, hollow to come. Reads ``step_runs``."""
     runs = {run.position: run for run in rollout.step_runs.all()}
     items = [
         (_mark(runs.get(position)), step["weight"])

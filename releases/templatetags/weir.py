@@ -1,4 +1,4 @@
-"""How the operators' face writes an icon, a state, a moment, a weight. Looks only: no tag asks the database."""
+"""How the operators' face writes an icon, a state, a moment. Looks only: no tag asks the database."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from django.utils.translation import pgettext
 
 from releases.domain import fingerprint
 from releases.domain.states import State
-from releases.models import Verdict
+from releases.models import AuditEvent, Verdict
 
 register = template.Library()
 
-# A status is icon + word + colour: (tone, icon). Violet needs a person, red went back, green is through, grey waits.
+# Icon + word + colour: (tone, icon). Violet needs a person, red went back, green is through, grey waits.
 STATE_LOOKS: Mapping[State, tuple[str, str]] = {
     State.DRAFT: ("none", "none"),
     State.PENDING: ("hold", "person"),
@@ -42,9 +42,9 @@ OUTCOME_LOOKS: Mapping[str, tuple[str, str]] = {
     Verdict.Outcome.FAIL: ("fail", "cross"),
     Verdict.Outcome.INCONCLUSIVE: ("wait", "half"),
     Verdict.Outcome.NO_DATA: ("none", "none"),
-    "done": ("pass", "check"),
-    "refused": ("hold", "lock"),
-    "failed": ("fail", "cross"),
+    AuditEvent.Outcome.DONE: ("pass", "check"),
+    AuditEvent.Outcome.REFUSED: ("hold", "lock"),
+    AuditEvent.Outcome.FAILED: ("fail", "cross"),
 }
 _NOTE_LOOKS = {"success": ("pass", "check"), "error": ("fail", "cross"), "warning": ("hold", "warn")}
 
@@ -75,6 +75,14 @@ def outcome_chip(row: Any) -> SafeString:
     """Draw the outcome of a verdict or of an audit event."""
     tone, name = OUTCOME_LOOKS[row.outcome]
     return chip(tone, name, row.get_outcome_display())
+
+
+@register.simple_tag
+def outcome_mark(row: Any) -> SafeString:
+    """Draw the outcome where most are alike: only the icon for what was done, the chip for what was not."""
+    if row.outcome != AuditEvent.Outcome.DONE:
+        return outcome_chip(row)
+    return format_html('{}<span class="sr">{}</span>', icon("check", "pass"), row.get_outcome_display())
 
 
 @register.filter

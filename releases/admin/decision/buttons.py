@@ -16,9 +16,9 @@ from releases.selectors import AllowedEvent
 
 Asking = Literal["comment", "dialog", "link"]
 
-# Label, icon, what it does (beneath the button), how it asks. Votes take the comment of the bar, the rest a dialog.
+# Label, icon, what it does (beneath the button), how it asks: votes take the comment of the bar.
 _LOOKS: dict[Event, tuple[str | Promise, str, str | Promise, Asking]] = {
-    Event.EDIT: (_("Edit"), "print", _("Whoever edits cannot approve"), "link"),
+    Event.EDIT: (_("Edit"), "pen", _("Whoever edits cannot approve"), "link"),
     Event.SUBMIT: (_("Submit"), "play", _("Runs the checks and asks for approval"), "dialog"),
     Event.CANCEL: (_("Cancel"), "none", _("Ends it before it begins"), "dialog"),
     Event.APPROVE: (_("Approve"), "check", _("For exactly this fingerprint"), "comment"),
@@ -58,7 +58,7 @@ class Button:
 
 
 def buttons_of(rollout: Rollout, events: Sequence[AllowedEvent]) -> list[Button]:
-    """Return a button for each event that makes sense now, in their order; the vote, if one may, is the primary one."""
+    """Return a button for each event that makes sense now; the vote, if one may, is the primary one."""
     return [_button(rollout, allowed) for allowed in events]
 
 

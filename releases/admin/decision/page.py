@@ -88,7 +88,10 @@ class VerdictLine:
 
 @dataclass(frozen=True, slots=True)
 class DecisionPage:
-    """The page, top to bottom. ``problem`` says why there is no preview, ``fingerprint`` is what a vote would be for."""
+    """The page, top to bottom.
+
+    ``problem`` says why there is no preview, ``fingerprint`` is what a vote would be for.
+    """
 
     rollout: Rollout
     fingerprint: str
@@ -119,7 +122,7 @@ class DecisionPage:
 
 
 def decision_page(rollout: Rollout, *, user: User, now: datetime) -> DecisionPage:
-    """Read the page for one person. A cluster that does not answer leaves a page without preview, not without page."""
+    """Read the page for one person. Where a cluster does not answer there is a page, only without preview."""
     problem = ""
     preview: selectors.Preview | None = None
     try:
@@ -128,7 +131,7 @@ def decision_page(rollout: Rollout, *, user: User, now: datetime) -> DecisionPag
         problem = str(error)
     events = tuple(selectors.allowed_events(rollout, user))
     previews = preview.steps if preview else ()
-    asks = any(event.event is Event.APPROVE for event in events)
+    asks = rollout.started_at is None and any(event.event is Event.APPROVE for event in events)
     schedule = schedule_of(rollout, previews=previews, now=now)
     verdicts = list(rollout.verdicts.order_by("-at")[:LOG])
     return DecisionPage(
@@ -152,7 +155,7 @@ def decision_page(rollout: Rollout, *, user: User, now: datetime) -> DecisionPag
 
 
 def _slots(rollout: Rollout) -> list[Slot]:
-    """Return the places for votes: those given, those of required groups, the rest of what the policy asks for."""
+    """Return the places for votes: those given, those of required groups, the rest of what is needed."""
     votes = [vote for vote in rollout.approvals.all() if vote.voided_at is None]
     slots = [_given(vote) for vote in votes]
     voted = {group.pk for vote in votes for group in vote.by.groups.all()}

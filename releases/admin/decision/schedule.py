@@ -44,7 +44,7 @@ def _carried_out(run: StepRun, *, weight: int, bake: timedelta, now: datetime) -
     ends = timezone.localtime(run.ended_at) if run.ended_at else max(begins + bake, timezone.localtime(now))
     label = _("%(begin)s, held %(span)s") % {
         "begin": clock(begins),
-        "span": span((run.ended_at or now) - begins),
+        "span": span(max((run.ended_at or now) - begins, timedelta(0))),
     }
     css = _LOOKS.get(StepRun.Outcome(run.outcome), "now") if run.outcome else "now"
     return Held(weight=weight, begins=begins, ends=ends, css=css, label=label)

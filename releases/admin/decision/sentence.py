@@ -1,4 +1,4 @@
-"""One sentence that says what will happen if one approves: who goes where, when, and what brings them back."""
+"""One sentence that says what an approval leads to: who goes where, when, and what brings them back."""
 
 from __future__ import annotations
 

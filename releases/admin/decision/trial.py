@@ -1,4 +1,4 @@
-"""Where one request would go in each step of a rollout: computed from the objects that would be written, nothing is sent."""
+"""Where one request would go in each step: computed from what would be written, nothing is sent."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MAX_HEADERS = 20
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """What one step does with the request. ``candidate`` is percent, or None where no route of the service takes it.
+    """What one step does with the request. ``candidate`` is percent, None where neither version answers.
 
     ``route`` names the route that takes the request, ``why`` says why it does.
     """

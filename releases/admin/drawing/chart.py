@@ -73,10 +73,10 @@ def draw_chart(
     threshold: tuple[float, str] | None = None,
     bands: Sequence[tuple[float, float, str]] = (),
 ) -> Chart | None:
-    """Lay out one figure of the stable (first) and the candidate (second) version, or None when neither has a point.
+    """Lay out one figure of the stable (first) and the candidate (second) version; None without a point.
 
-    ``clock`` names the instants that the time axis shows; ``threshold`` is (value, what happens above it); ``bands`` are
-    (from, to, label) in epoch seconds.
+    ``clock`` names the instants that the time axis shows; ``threshold`` is (value, what happens above it);
+    ``bands`` are (from, to, label) in epoch seconds.
     """
     present = {name: points for name, points in series.items() if points}
     if not present:

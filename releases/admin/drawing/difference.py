@@ -55,7 +55,7 @@ class Difference:
 
 
 def read_difference(text: str) -> Difference:
-    """Read the output of ``difflib.unified_diff`` or ``diff -u``, several files after one another included."""
+    """Read the output of ``difflib.unified_diff`` or ``diff -u``; several files may follow one another."""
     lines: list[Line] = []
     old = new = 0
     for raw in text.splitlines():

@@ -32,7 +32,7 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One row: percent from the left, percent wide, pixels from the top; the label stands where there is room."""
+    """One row: percent from the left, percent wide, pixels from the top; the label where there is room."""
 
     weight: int
     css: str
