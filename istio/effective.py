@@ -62,7 +62,7 @@ class RouteSplit:
 
 @dataclass(frozen=True, slots=True)
 class RequestLike:
-    """A request as Envoy sees it. ``path`` may carry a query, ``port`` None is any, case of headers is free."""
+    """A request as Envoy sees it: ``path`` may carry a query, ``port`` None is any, header case is free."""
 
     path: str = "/"
     method: str = "GET"

@@ -1,5 +1,7 @@
 """What can be said about a document before it is written: one rule per file, pure, over a value of facts."""
 
+from istio.checks.facts import CheckFacts
 from istio.checks.finding import Finding, Severity
+from istio.checks.run import CODES, as_markdown, run_checks
 
-__all__ = ["Finding", "Severity"]
+__all__ = ["CODES", "CheckFacts", "Finding", "Severity", "as_markdown", "run_checks"]

@@ -1,0 +1,38 @@
+"""The object comes near what Kubernetes stores."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from istio.checks.check import Check
+from istio.checks.facts import CheckFacts
+from istio.checks.finding import Finding, Severity
+from istio.traffic import MAX_OBJECT_BYTES
+
+CODE = "WEIR0109"
+
+
+def find(facts: CheckFacts) -> Iterator[Finding]:
+    """Weigh the JSON as it would be sent; half of the limit is a warning."""
+    size = len(json.dumps(facts.virtual_service, ensure_ascii=False).encode(errors="replace"))
+    if size <= MAX_OBJECT_BYTES // 2:
+        return
+    is_over = size > MAX_OBJECT_BYTES
+    yield Finding(
+        CODE,
+        Severity.ERROR if is_over else Severity.WARNING,
+        "spec",
+        f"The object would have {size} bytes; Kubernetes stores {MAX_OBJECT_BYTES} safely, and every proxy "
+        "holds them. Shorten the user lists, or use a sticky percentage.",
+    )
+
+
+CHECK = Check(
+    CODE,
+    "Object size",
+    Severity.ERROR,
+    f"The VirtualService would have over {MAX_OBJECT_BYTES // 2} bytes; {MAX_OBJECT_BYTES} is the limit.",
+    "Shorten the user lists, or use sticky users instead.",
+    find,
+)
