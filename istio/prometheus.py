@@ -130,7 +130,7 @@ class PrometheusTelemetry:
         found: list[Series] = []
         for figure, query in queries.items():
             rows = self._range(query, first=first, end=end, step_seconds=step_seconds, deadline=deadline)
-            found += [_line(figure, row) for row in rows]
+            found += [self._line(figure, row) for row in rows]
         return [line for line in found if line.points and line.version not in NO_VERSION]
 
     def ping(self) -> float:
@@ -185,14 +185,13 @@ class PrometheusTelemetry:
                 lambda limit: self._client.custom_query(query, params=moment | _limits(limit), timeout=limit),
                 deadline=deadline,
             )
-            read = [Row(row["metric"], float(row["value"][1])) for row in rows]
-            return [row for row in read if math.isfinite(row.value)]
+            return [row for row in map(self._row, rows) if math.isfinite(row.value)]
 
         return ask
 
     def _range(
         self, query: str, *, first: float, end: datetime, step_seconds: float, deadline: float
-    ) -> list[dict[str, Any]]:
+    ) -> list[Any]:
         def call(limit: float) -> Any:
             # The client rounds its own start and end to whole seconds; ours are passed beside them and win.
             params = {"start": first, "end": end.timestamp(), **_limits(limit)}
@@ -202,7 +201,24 @@ class PrometheusTelemetry:
 
         return self._send(call, deadline=deadline)
 
-    def _send(self, call: Callable[[float], Any], *, deadline: float) -> list[dict[str, Any]]:
+    def _row(self, raw: Any) -> Row:
+        """Read one line of an instant answer. Raises TelemetryUnreachable."""
+        try:
+            return Row(dict(raw["metric"]), float(raw["value"][1]))
+        except (LookupError, TypeError, ValueError) as error:
+            raise TelemetryUnreachable(f"{self._name} answered a row that cannot be read.") from error
+
+    def _line(self, figure: str, raw: Any) -> Series:
+        """Read one line of a range answer; what is no number is a gap. Raises TelemetryUnreachable."""
+        try:
+            labels = raw["metric"]
+            points = [(float(at), float(value)) for at, value in raw["values"]]
+            version = labels.get("destination_version") or labels.get("version", "")
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            raise TelemetryUnreachable(f"{self._name} answered a series that cannot be read.") from error
+        return Series(figure, version, tuple(point for point in points if math.isfinite(point[1])))
+
+    def _send(self, call: Callable[[float], Any], *, deadline: float) -> list[Any]:
         """Make one call with what is left of the time and return its rows. Raises TelemetryError."""
         left = deadline - time.monotonic()
         if left <= 0:
@@ -215,20 +231,14 @@ class PrometheusTelemetry:
             raise TelemetryUnreachable(f"{self._name} did not answer: {type(error).__name__}.") from error
         except (ValueError, KeyError, TypeError) as error:
             raise TelemetryUnreachable(f"{self._name} answered something that is no result.") from error
-        if not isinstance(rows, list) or not all(_is_row(row) for row in rows):
-            raise TelemetryUnreachable(f"{self._name} answered rows that cannot be read.")
+        if not isinstance(rows, list):
+            raise TelemetryUnreachable(f"{self._name} answered something that is no list of rows.")
         return rows
 
 
 def _limits(seconds: float) -> dict[str, str]:
     """Ask the server to give up when we do, and Thanos to fail rather than answer with a part."""
     return {"timeout": f"{max(round(seconds * 1000), 1)}ms", "partial_response": "false"}
-
-
-def _is_row(row: object) -> bool:
-    return (
-        isinstance(row, dict) and isinstance(row.get("metric"), dict) and ("value" in row or "values" in row)
-    )
 
 
 def _refusal(name: str, text: str) -> TelemetryError:
@@ -264,10 +274,3 @@ def _counts(tally: _Tally, *, credit: Mapping[str, Mapping[str, float]], version
         latency_sum_ms=tally.latency_sum_ms or 0.0 if timed else 0.0,
         **business,
     )
-
-
-def _line(figure: str, row: Mapping[str, Any]) -> Series:
-    labels = row["metric"]
-    version = labels.get("destination_version") or labels.get("version", "")
-    points = [(float(at), float(value)) for at, value in row["values"]]
-    return Series(figure, version, tuple(point for point in points if math.isfinite(point[1])))

@@ -29,7 +29,7 @@ SERVER_ERROR = "5.."
 # UNKNOWN, DEADLINE_EXCEEDED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE, DATA_LOSS: the server's fault.
 GRPC_SERVER_ERROR = "2|4|12|13|14|15"
 
-LONGEST_NAME_LIST = 1500
+LONGEST_NAME_LIST = 300
 """Characters of service names in a selector. Above it only namespaces are named: proxies cut long URLs."""
 
 LEAST_GRACE_SECONDS = 5.0

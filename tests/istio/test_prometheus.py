@@ -112,10 +112,6 @@ def test_an_error_is_a_5xx_or_a_failed_grpc_call(
     statuses = [("200", "", "8"), ("404", "", "4"), ("503", "", "2"), ("200", "13", "1"), ("200", "5", "16")]
 
     def respond(request: Request) -> Response:
-        if not request.args["query"].startswith(
-            "sum by (destination_service_namespace, destination_service_name, "
-        ):
-            return answer([])
         if "response_code" not in request.args["query"]:
             return answer([])
         return answer(
