@@ -101,7 +101,9 @@ def _web(*, ports: Mapping[str, int], environ: Mapping[str, str], client: httpx.
 
 def _worker(folder: LabFolder, *, environ: Mapping[str, str]) -> Part:
     watch = LogWatch(folder.log("worker"), text=" ready.")
-    options = ("--concurrency", "2", "-Q", "rollback,celery", "-n", "worker@%h", "-l", "info")
+    # This is the only worker at its broker: asking for others costs a second at each start.
+    alone = ("--without-mingle", "--without-gossip")
+    options = ("--concurrency", "2", "-Q", "rollback,celery", "-n", "worker@%h", "-l", "info", *alone)
     return Part(
         name="worker",
         command=(sys.executable, "-m", "celery", "-A", "portal", "worker", *options),
