@@ -106,6 +106,18 @@ class CheckFacts:
                 yield Destination(f"{place}/route[{index}]/destination", version, port, percent, managed)
             yield from self._mirrors(route, place=place, managed=managed)
 
+    def receivers(self) -> list[Destination]:
+        """Return one destination for each version and port: of several the one with the largest percent.
+
+        Raises MalformedRoute.
+        """
+        largest: dict[tuple[Version, int | None], Destination] = {}
+        for found in self.destinations():
+            key = (found.version, found.port)
+            if key not in largest or found.percent > largest[key].percent:
+                largest[key] = found
+        return list(largest.values())
+
     def gateway_names(self) -> list[str]:
         """Return what the VirtualService is bound to, ``mesh`` if it says nothing. Raises MalformedRoute."""
         return texts_at(spec_of(self.virtual_service), "gateways", where="spec") or [MESH_GATEWAY]

@@ -25,7 +25,7 @@ def find(facts: CheckFacts) -> Iterator[Finding]:
     """Look at destinations inside the cluster; other hosts may come from a ServiceEntry."""
     services = {_host_of(service, facts=facts): service for service in facts.services}
     seen = {namespace_of(service, default=facts.namespace) for service in facts.services} | {facts.home}
-    for found in facts.destinations():
+    for found in facts.receivers():
         labels = found.version.host.removesuffix(f".svc.{CLUSTER_DOMAIN}").split(".")
         if len(labels) != 2 or labels[1] not in seen:
             continue

@@ -39,7 +39,7 @@ def find(facts: CheckFacts) -> Iterator[Finding]:
         )
         without = {"match": [_narrowing(entry, place=place) for entry in _entries(route, place=place)]}
         if base is not None and route_covers(without, base, gateways=gateways, where=str(place)):
-            message = f"{name} catches everybody who has the header: it compares with nothing. Name a value."
+            message = f"{name} catches everybody who has the header: nothing is told apart. Name a value."
             yield Finding(CODE, Severity.WARNING, f"{place}/match", message)
 
 

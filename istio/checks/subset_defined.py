@@ -13,8 +13,8 @@ CODE = "WEIR0101"
 
 
 def find(facts: CheckFacts) -> Iterator[Finding]:
-    """Look at every destination and mirror; one that gets no requests is only a warning."""
-    for found in facts.destinations():
+    """Look at every version that a route or mirror names; one that gets no requests is only a warning."""
+    for found in facts.receivers():
         host, subset = found.version.host, found.version.subset
         if subset is None:
             continue
