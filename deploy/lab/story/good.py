@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+
 from deploy.lab.story.api import StoryError
 from deploy.lab.story.outside import live_weight, measure_split
 from deploy.lab.story.rollout import Cast, approved_rollout, follow, next_release
 
 SERVICE = "product"
 _SECONDS = 150.0
+_SETTLED_SECONDS = 10.0
+_POLL_SECONDS = 0.1
 
 
 async def good_release(cast: Cast) -> None:
@@ -19,26 +24,33 @@ async def good_release(cast: Cast) -> None:
     state = ""
     async for now in follow(cast, rollout, seconds=_SECONDS):
         state = now["state"]
-        weight = await live_weight(cast.api, service=SERVICE, subset=release.candidate)
-        if weight > 0 and weight not in measured and await _measure(cast, subset=release.candidate):
-            measured.add(weight)
+        await _measure(cast, subset=release.candidate, measured=measured)
     if state != "completed":
         raise StoryError(f"The good release of {SERVICE} ended {state}; it should have been completed.")
     final = await live_weight(cast.api, service=SERVICE, subset=release.candidate)
     if final != 100:
         raise StoryError(f"{SERVICE} {release.candidate} has {final:g} % after its release, not 100 %.")
+    deadline = time.monotonic() + _SETTLED_SECONDS
+    while final not in measured:
+        if time.monotonic() > deadline:
+            raise StoryError(
+                f"The routes of {SERVICE} were not in use {_SETTLED_SECONDS:.0f} s after its end."
+            )
+        await _measure(cast, subset=release.candidate, measured=measured)
+        await asyncio.sleep(_POLL_SECONDS)
     cast.say(f"{SERVICE} {release.candidate} is the stable version now, with all the traffic.")
 
 
-async def _measure(cast: Cast, *, subset: str) -> bool:
-    """Measure and say the split; answer whether the weight stood still. Raises StoryError."""
+async def _measure(cast: Cast, *, subset: str, measured: set[float]) -> None:
+    """Measure and say the split of a weight that was not ``measured`` yet, and add it. Raises StoryError."""
+    weight = await live_weight(cast.api, service=SERVICE, subset=subset)
+    if weight == 0 or weight in measured:
+        return
     split = await measure_split(cast.mesh, api=cast.api, service=SERVICE, subset=subset, path="/products")
-    if split is None:
-        return False
-    cast.say(
-        f"  weight {split.weight:g} %: {subset} answered {split.candidate} of {split.requests} requests, "
-        f"{split.measured:.1f} %"
-    )
+    if split is None:  # it moved meanwhile: the next look will tell
+        return
+    counted = f"{subset} answered {split.candidate} of {split.requests} requests"
+    cast.say(f"  weight {split.weight:g} %: {counted}, {split.measured:.1f} %")
     if not split.is_as_configured:
         raise StoryError(f"{split.measured:.1f} % measured at weight {split.weight:g} % is more than chance.")
-    return True
+    measured.add(split.weight)
