@@ -1,0 +1,106 @@
+/** Rollouts from the API. Polling is fast while something may change by itself and slow otherwise. */
+import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/vue-query'
+import { computed, toValue, type MaybeRefOrGetter } from 'vue'
+import { answer, api } from '@/api/client'
+import type { EventBody } from '@/api/contract'
+import { rowsOf, cursorOf } from '@/api/pages'
+import { auditFromApi } from '@/app/audit/audit'
+import { isFinished, isMoving, rolloutDetailFromApi, rolloutFromApi, type RolloutPage, type RolloutState } from './rollout'
+import { verdictFromApi } from './verdict'
+
+export const LIVE_MS = 2_000
+export const CALM_MS = 15_000
+
+type Id = MaybeRefOrGetter<number | null>
+
+export const rolloutKeys = {
+  all: ['rollouts'] as const,
+  ofService: (service: number) => [...rolloutKeys.all, 'service', service] as const,
+  detail: (id: number | null) => [...rolloutKeys.all, id] as const,
+  part: (id: number | null, part: 'verdicts' | 'timeline' | 'preview') => [...rolloutKeys.detail(id), part] as const,
+}
+
+const everyFor = (state: RolloutState | undefined): number => (state && isMoving(state) ? LIVE_MS : CALM_MS)
+const partEvery = (state: RolloutState | undefined): number | false => (state && !isFinished(state) ? everyFor(state) : false)
+
+async function fetchRollout(id: number): Promise<RolloutPage> {
+  return rolloutDetailFromApi(await answer(api.GET('/api/v1/rollouts/{id}/', { params: { path: { id } } })))
+}
+
+export function useRollout(id: Id) {
+  return useQuery({
+    queryKey: computed(() => rolloutKeys.detail(toValue(id))),
+    queryFn: () => fetchRollout(toValue(id) ?? 0),
+    enabled: computed(() => toValue(id) !== null),
+    refetchInterval: (query) => everyFor(query.state.data?.state),
+  })
+}
+
+export function useVerdicts(id: Id, state: MaybeRefOrGetter<RolloutState | undefined>) {
+  return useQuery({
+    queryKey: computed(() => rolloutKeys.part(toValue(id), 'verdicts')),
+    queryFn: async () => {
+      const path = { id: toValue(id) ?? 0 }
+      return rowsOf(await answer(api.GET('/api/v1/rollouts/{id}/verdicts/', { params: { path } }))).map(verdictFromApi)
+    },
+    enabled: computed(() => toValue(id) !== null),
+    refetchInterval: () => partEvery(toValue(state)),
+  })
+}
+
+export function useTimeline(id: Id, state: MaybeRefOrGetter<RolloutState | undefined>) {
+  return useQuery({
+    queryKey: computed(() => rolloutKeys.part(toValue(id), 'timeline')),
+    queryFn: async () => {
+      const path = { id: toValue(id) ?? 0 }
+      return rowsOf(await answer(api.GET('/api/v1/rollouts/{id}/timeline/', { params: { path } }))).map(auditFromApi)
+    },
+    enabled: computed(() => toValue(id) !== null),
+    refetchInterval: () => partEvery(toValue(state)),
+  })
+}
+
+/** The command that rolls back without Weir; asked for only when somebody wants to read it. */
+export function useRollbackCommand(id: Id, wanted: MaybeRefOrGetter<boolean>) {
+  return useQuery({
+    queryKey: computed(() => rolloutKeys.part(toValue(id), 'preview')),
+    queryFn: async () => (await answer(api.GET('/api/v1/rollouts/{id}/preview/', { params: { path: { id: toValue(id) ?? 0 } } }))).rollback_command,
+    enabled: computed(() => toValue(id) !== null && toValue(wanted)),
+    staleTime: 60_000,
+  })
+}
+
+/** The rollouts of one service, newest first, a page at a time. */
+export function useHistory(service: MaybeRefOrGetter<number>) {
+  return useInfiniteQuery({
+    queryKey: computed(() => rolloutKeys.ofService(toValue(service))),
+    queryFn: async ({ pageParam }) => {
+      const query = { service: toValue(service), ...(pageParam ? { cursor: pageParam } : {}) }
+      const page = await answer(api.GET('/api/v1/rollouts/', { params: { query } }))
+      return { rollouts: page.results.map(rolloutFromApi), cursor: cursorOf(page) }
+    },
+    initialPageParam: '',
+    getNextPageParam: (page) => page.cursor || undefined,
+    refetchInterval: CALM_MS,
+  })
+}
+
+export interface EventRequest extends EventBody {
+  id: number
+  slug: string
+  /** Stays the same when the same dialog is sent again, so that the effect happens once. */
+  key: string
+}
+
+export function useEvent() {
+  const client = useQueryClient()
+  return useMutation({
+    mutationFn: async ({ id, slug, key, ...body }: EventRequest) => {
+      const path = { id, event: slug }
+      const headers = { 'Idempotency-Key': key }
+      return rolloutDetailFromApi(await answer(api.POST('/api/v1/rollouts/{id}/{event}/', { params: { path }, body, headers })))
+    },
+    onSuccess: (rollout) => client.setQueryData(rolloutKeys.detail(rollout.id), rollout),
+    onSettled: () => client.invalidateQueries(),
+  })
+}

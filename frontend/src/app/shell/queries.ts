@@ -1,0 +1,25 @@
+/** Who is looking, and what waits for them. */
+import { useQuery } from '@tanstack/vue-query'
+import { answer, api } from '@/api/client'
+import type { MeRow } from '@/api/contract'
+
+export type Me = ReturnType<typeof meFromApi>
+
+export function meFromApi(row: MeRow) {
+  return {
+    name: row.name || row.username,
+    roles: row.roles,
+    isSuperuser: row.is_superuser,
+    waitingApprovals: row.waiting_approvals,
+  }
+}
+
+const EVERY_MS = 15_000
+
+export function useMe() {
+  return useQuery({
+    queryKey: ['me'],
+    queryFn: async () => meFromApi(await answer(api.GET('/api/v1/me/'))),
+    refetchInterval: EVERY_MS,
+  })
+}
