@@ -63,6 +63,13 @@ def as_json(item: Item, *, version: str) -> dict[str, object]:
 
 
 def search(words: str) -> list[Item]:
-    """Return the items whose English or Chinese name or category contains the words, in catalogue order."""
+    """Return the matching items in catalogue order.
+
+    Chinese is matched anywhere in the name, English at the beginning of a word: tea is no steamer.
+    """
     wanted = words.strip().casefold()
-    return [item for item in ITEMS if wanted in f"{item.name} {item.title} {item.category}".casefold()]
+    return [
+        item
+        for item in ITEMS
+        if wanted in item.title.casefold() or f" {wanted}" in f" {item.name} {item.category}".casefold()
+    ]
