@@ -33,8 +33,11 @@ MESH_READY = "mesh_controller"
 """The part that is ready when the shop answers through the mesh."""
 
 
-def write_configuration(folder: LabFolder, *, ports: Mapping[str, int]) -> None:
-    """Write the files the parts start from, and remove what an earlier run of the lab announced."""
+def write_configuration(folder: LabFolder, *, ports: Mapping[str, int], web_port: int | None) -> None:
+    """Write the files the parts start from, and remove what an earlier run of the lab announced.
+
+    ``web_port`` is where the portal will answer, if there is one.
+    """
     for stale in (folder.kubeconfig, folder.workloads, folder.lab_json, folder.ready):
         stale.unlink(missing_ok=True)
     for resource in Resource:  # Envoy does not start without both files
@@ -42,7 +45,7 @@ def write_configuration(folder: LabFolder, *, ports: Mapping[str, int]) -> None:
     envoy = envoy_config(mesh_port=ports["mesh"], admin_port=ports["envoy_admin"], xds=folder.xds)
     write_json(folder.root / "envoy.json", envoy)
     shop = {one.name: (one.service, one.version, one.port) for one in shop_processes(ports)}
-    prometheus = prometheus_config(envoy_admin_port=ports["envoy_admin"], shop=shop)
+    prometheus = prometheus_config(envoy_admin_port=ports["envoy_admin"], shop=shop, web_port=web_port)
     write_json(folder.root / "prometheus.yml", prometheus)  # JSON is YAML
 
 

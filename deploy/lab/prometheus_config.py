@@ -1,4 +1,4 @@
-"""What Prometheus scrapes in the lab: Istio's metrics at Envoy, business metrics at every shop process."""
+"""What Prometheus scrapes in the lab: Istio's metrics at Envoy, the shop's own, Weir's own."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from typing import Any
 SCRAPE_INTERVAL = "1s"
 
 
-def prometheus_config(*, envoy_admin_port: int, shop: Mapping[str, tuple[str, str, int]]) -> dict[str, Any]:
+def prometheus_config(
+    *, envoy_admin_port: int, shop: Mapping[str, tuple[str, str, int]], web_port: int | None
+) -> dict[str, Any]:
     """Return prometheus.yml as JSON. ``shop`` maps a Deployment's name to (service, version, port)."""
+    weir = [] if web_port is None else [_weir(web_port)]
     return {
         "global": {
             "scrape_interval": SCRAPE_INTERVAL,
@@ -48,5 +51,12 @@ def prometheus_config(*, envoy_admin_port: int, shop: Mapping[str, tuple[str, st
                     for deployment, (service, version, port) in shop.items()
                 ],
             },
+            *weir,
         ],
     }
+
+
+def _weir(port: int) -> dict[str, Any]:
+    """Return the job for the portal's own figures; each scrape reads its database, so less often."""
+    targets = [{"targets": [f"127.0.0.1:{port}"]}]
+    return {"job_name": "weir", "scrape_interval": "5s", "static_configs": targets}

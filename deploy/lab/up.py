@@ -52,7 +52,7 @@ def up(folder: LabFolder, *, wish: Wish) -> None:
         _refuse_leftovers(folder)
         binaries = find_binaries()
         ports = _ports(folder, wish=wish)
-        write_configuration(folder, ports=ports)
+        write_configuration(folder, ports=ports, web_port=ports.get(PORT))
         asyncio.run(Lab(folder, ports=ports, wish=wish).run(binaries))
 
 

@@ -32,11 +32,11 @@ def welcome(folder: LabFolder, *, lab: dict[str, Any]) -> str:
         "",
         "First: open the dashboard as 'requester' and look at product: v1 has all the traffic.",
         "Then ask for a rollout of v2 in the admin, and approve it as 'approver'.",
-        "Or let it play a good and a bad release by itself:  make demo-story",
+        f"Or let it play a good and a bad release by itself:  {folder.command('story')}",
         "",
         "第一步：用 requester 登录看板，查看 product：流量全部在 v1。",
         "然后在管理后台为 v2 提交发布单，再用 approver 审批。",
-        "也可以自动演示一次成功的发布和一次失败的发布：make demo-story",
+        f"也可以自动演示一次成功的发布和一次失败的发布：{folder.command('story')}",
         "",
         "Ctrl-C ends everything. 按 Ctrl-C 结束全部进程。",
     ]

@@ -190,6 +190,18 @@ def test_routes_survive_a_restart_of_envoy_and_of_the_controller(lab: RunningLab
     assert lab.split(50) == {"v1": 50}
 
 
+def test_more_shoppers_come_for_a_while(lab: RunningLab) -> None:
+    done = lab.run("load", "--rps", "100", "--seconds", "3")
+
+    assert done.returncode == 0
+    last = done.stdout.splitlines()[-1]
+    assert last.endswith("failed: none")
+    assert "order v1" in last
+    assert "product v1" in last
+    # half a second's worth may come at once
+    assert 85 <= int(last.partition(" ")[0]) <= 125
+
+
 def test_nonsense_is_refused_with_a_sentence(lab: RunningLab, tmp_path: Path) -> None:
     for verb, said in (
         (("restart", "nobody"), "There is no process 'nobody'"),

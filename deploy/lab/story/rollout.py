@@ -43,8 +43,10 @@ async def next_release(cast: Cast, *, service: str) -> Release:
     if live:
         rollout = f"{live[0]['number']} of {service} is {live[0]['state']}"
         raise StoryError(f"{rollout}; end it in the admin, then tell the story again.")
-    (found,) = await cast.requester.rows("services/", name=service)
-    stable = found["stable"]["name"]
+    found = await cast.requester.rows("services/", name=service)
+    if not found or not found[0]["stable"]:
+        raise StoryError(f"Weir knows no stable version of {service}; look at its service list.")
+    stable = found[0]["stable"]["name"]
     versions = [row["name"] for row in await cast.requester.rows("versions/", service=service)]
     others = [name for name in versions if name != stable]
     if not others:
