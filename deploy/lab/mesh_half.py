@@ -98,7 +98,10 @@ def _envoy(
     folder: LabFolder, *, ports: Mapping[str, int], binaries: Binaries, client: httpx.AsyncClient
 ) -> Part:
     # Hot restart ties Envoy's life to the thread that started it, and two Envoys on one machine together.
-    arguments = ("--concurrency", "1", "--disable-hot-restart", "-l", "warn")
+    arguments = (
+        *("--concurrency", "1", "--disable-hot-restart", "-l", "warn"),
+        "--reject-unknown-dynamic-fields",  # else a misspelt route is taken and answers 404
+    )
     return Part(
         name="envoy",
         command=(str(binaries.envoy), "-c", str(folder.root / "envoy.json"), *arguments),
