@@ -81,6 +81,7 @@ def _named(service: str, headers: dict[str, str]) -> dict[str, str]:
 def gateway() -> Iterator[Shop]:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
+        listener.listen()  # so that a request waits for the server instead of being refused
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         with httpx.Client(base_url=url, trust_env=False) as client:
             shop = Shop(client, url)
