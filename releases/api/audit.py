@@ -1,61 +1,76 @@
 """``audit/``: every attempt, done or refused, newest first; and whether the chain still holds."""
 
+# ruff: noqa: ARG002  the framework decides the arguments of these methods
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import django_filters
 from django import forms
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema
-from rest_framework import mixins, serializers, viewsets
+from rest_framework import mixins, serializers
 from rest_framework.decorators import action
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from releases import flow, selectors
-from releases.api.base import Door
+from releases.api.base import Noun
 from releases.api.permissions import MayReadAudit
 from releases.api.references import named
 from releases.api.traffic import ObjectOrNull
-from releases.models import AuditEvent
+from releases.api.versions import ServiceRefSerializer
+from releases.models import AuditEvent, Rollout
 
 
-class EventSerializer(serializers.ModelSerializer[AuditEvent]):
-    """One event as a timeline shows it."""
+class RolloutRefSerializer(serializers.ModelSerializer[Rollout]):
+    """A rollout as other rows name it."""
+
+    number = serializers.CharField(source="__str__")
+
+    class Meta:
+        model = Rollout
+        fields = ["id", "number"]
+
+
+class AuditEventSerializer(serializers.ModelSerializer[AuditEvent]):
+    """One event, with its place in the chain. ``ip`` is null unless ``context["addresses"]`` is true."""
 
     sentence = serializers.SerializerMethodField()
+    service = ServiceRefSerializer(read_only=True, allow_null=True)
+    rollout = RolloutRefSerializer(read_only=True, allow_null=True)
+    ip = serializers.SerializerMethodField()
     before = ObjectOrNull()
     after = ObjectOrNull()
 
     class Meta:
         model = AuditEvent
-        fields: list[str] = ["seq", "at", "actor", "channel", "action", "outcome", "sentence", "reason", "before", "after"]
+        fields = [
+            "seq", "at", "actor", "user", "on_behalf_of", "channel", "ip", "request_id", "action", "outcome",
+            "sentence", "reason", "object_type", "object_id", "service", "rollout", "fingerprint",
+            "before", "after", "prev", "hash",
+        ]  # fmt: skip
 
     def get_sentence(self, event: AuditEvent) -> str:
         return selectors.audit_sentence(event)
 
-
-class AuditEventSerializer(EventSerializer):
-    """One event in full. ``service`` and ``rollout`` are ids."""
-
-    class Meta(EventSerializer.Meta):
-        fields = [
-            *EventSerializer.Meta.fields, "user", "on_behalf_of", "ip", "request_id", "object_type", "object_id",
-            "service", "rollout", "fingerprint", "prev", "hash",
-        ]  # fmt: skip
+    def get_ip(self, event: AuditEvent) -> str | None:
+        return event.ip if self.context.get("addresses") else None
 
 
 class ChainSerializer(serializers.Serializer[Any]):
-    """How far the chain was read; ``problem`` is a sentence about the first bad event, or empty."""
+    """How far the chain was read; ``detail`` is a sentence about the first bad event, or empty."""
 
-    is_sound = serializers.BooleanField()
+    valid = serializers.BooleanField(source="is_sound")
     events = serializers.IntegerField()
     first_bad = serializers.IntegerField(allow_null=True)
-    problem = serializers.CharField(allow_blank=True)
-    head = serializers.CharField()
+    detail = serializers.CharField(source="problem", allow_blank=True)
+    head = serializers.CharField(help_text="The hash of the last good event.")
+    verified_at = serializers.DateTimeField()
 
 
 class AddressFilter(django_filters.CharFilter):
@@ -65,18 +80,35 @@ class AddressFilter(django_filters.CharFilter):
 
 
 class AuditFilter(django_filters.FilterSet):
-    """``since`` is included, ``until`` is not. ``fingerprint`` takes a prefix, as pages show twelve digits."""
+    """``since`` is included, ``until`` is not. ``fingerprint`` takes its beginning: pages show 12 digits."""
 
     service = django_filters.CharFilter(method="of_service", label=_("service, by id or name"))
     rollout = django_filters.CharFilter(method="of_rollout", label=_("rollout, as 7 or R-7"))
-    fingerprint = django_filters.CharFilter(lookup_expr="startswith", label=_("fingerprint, or its beginning"))
+    fingerprint = django_filters.CharFilter(
+        lookup_expr="startswith", label=_("fingerprint, or its beginning")
+    )
     ip = AddressFilter(label=_("IP address"))
+    search = django_filters.CharFilter(
+        method="that_mentions", label=_("words in actor, action, object or reason")
+    )
     since = django_filters.IsoDateTimeFilter(field_name="at", lookup_expr="gte", label=_("from this time on"))
     until = django_filters.IsoDateTimeFilter(field_name="at", lookup_expr="lt", label=_("before this time"))
 
     class Meta:
         model = AuditEvent
-        fields = ["actor", "service", "rollout", "action", "outcome", "channel", "fingerprint", "ip", "since", "until"]
+        fields = [
+            "actor",
+            "service",
+            "rollout",
+            "action",
+            "outcome",
+            "channel",
+            "fingerprint",
+            "ip",
+            "search",
+            "since",
+            "until",
+        ]
 
     def of_service(self, rows: QuerySet[AuditEvent], name: str, value: str) -> QuerySet[AuditEvent]:
         return rows.filter(named(value, prefix=f"{name}__"))
@@ -85,19 +117,33 @@ class AuditFilter(django_filters.FilterSet):
         number = value.upper().removeprefix("R-")
         return rows.filter(rollout_id=int(number)) if number.isdecimal() else rows.none()
 
+    def that_mentions(self, rows: QuerySet[AuditEvent], name: str, value: str) -> QuerySet[AuditEvent]:
+        columns = ("actor", "action", "object_id", "reason")
+        for word in value.split():
+            rows = rows.filter(Q(*((f"{column}__icontains", word) for column in columns), _connector=Q.OR))
+        return rows
 
-class AuditViewSet(Door, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[AuditEvent]):
+
+class AuditViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Noun[AuditEvent]):
     """Read only. An event is addressed by its number, ``seq``."""
 
-    permission_classes: list[type[BasePermission]] = [*Door.permission_classes, MayReadAudit]  # type: ignore[assignment]  # as in Door
-    queryset = AuditEvent.objects.defer("text")
+    permission_classes: list[type[BasePermission]] = [*Noun.permission_classes, MayReadAudit]
+    queryset = AuditEvent.objects.select_related("service__cluster", "rollout").defer("text")
     serializer_class = AuditEventSerializer
     filterset_class = AuditFilter
     lookup_field = "seq"
     ordering = "-seq"
 
+    def get_serializer_context(self) -> dict[str, Any]:
+        return {**super().get_serializer_context(), "addresses": True}
+
     @extend_schema(responses=ChainSerializer, filters=False)
     @action(detail=False, pagination_class=None)
     def verify(self, request: Request) -> Response:
         """Read the whole chain and say whether it holds. Takes time in proportion to the number of events."""
-        return Response(ChainSerializer(flow.verify_chain()).data)
+        report = flow.verify_chain()
+        return Response(
+            ChainSerializer(
+                {**asdict(report), "is_sound": report.is_sound, "verified_at": timezone.now()}
+            ).data
+        )

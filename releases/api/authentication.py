@@ -1,15 +1,13 @@
 """Who asks: a bearer token of a person, or the browser's session with its CSRF token."""
 
+# ruff: noqa: ARG002  the framework decides the arguments of these methods
 from __future__ import annotations
 
 from datetime import timedelta
 
-from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
-from drf_spectacular.extensions import OpenApiAuthenticationExtension
-from drf_spectacular.openapi import AutoSchema
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication, get_authorization_header
 from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.request import Request
@@ -24,8 +22,8 @@ USE_NOTED_EVERY = timedelta(minutes=1)
 class BearerAuthentication(BaseAuthentication):
     """Read ``Authorization: Bearer <token>``; ``request.auth`` is then the ``ApiToken``.
 
-    Another scheme, or none, leaves the request to the session. The same sentence answers an unknown, an expired and a
-    revoked token, so that nobody learns which tokens exist.
+    Another scheme, or none, leaves the request to the session. The same sentence answers an unknown, an
+    expired and a revoked token, so that nobody learns which tokens exist.
     """
 
     keyword = "Bearer"
@@ -64,29 +62,10 @@ class PortalSession(SessionAuthentication):
         except PermissionDenied as error:
             person = request._request.user
             assert isinstance(person, User)  # noqa: S101 - narrows the type; the session has a person
-            flow.record_refusal(by=actor(person, request=request), action="csrf", obj=person, why=f"{request.method} {request.path}: {error.detail}")
+            flow.record_refusal(
+                by=actor(person, request=request),
+                action="csrf",
+                obj=person,
+                why=f"{request.method} {request.path}: {error.detail}",
+            )
             raise
-
-
-class BearerScheme(OpenApiAuthenticationExtension):
-    """How the schema describes bearer tokens."""
-
-    target_class = "releases.api.authentication.BearerAuthentication"
-    name = "bearer"
-
-    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, str]:
-        return {
-            "type": "http",
-            "scheme": "bearer",
-            "description": "A token of a person, with the scopes read, write and approve.",
-        }
-
-
-class SessionScheme(OpenApiAuthenticationExtension):
-    """How the schema describes the session."""
-
-    target_class = "releases.api.authentication.PortalSession"
-    name = "session"
-
-    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, str]:
-        return {"type": "apiKey", "in": "cookie", "name": settings.SESSION_COOKIE_NAME}

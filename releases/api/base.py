@@ -1,45 +1,73 @@
-"""What every view of the API has in common: permissions, limits, idempotency, ETags. No rules of releases live here."""
+"""What every view of the API has in common: permissions, limits, idempotency, ETags. No rules of releases
+live here.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from typing import Any, NoReturn, TypeVar
 
+from django.db.models import Model
 from django.http import HttpResponseBase
 from django.utils import timezone
 from django.utils.cache import get_conditional_response, patch_vary_headers
+from rest_framework import viewsets
 from rest_framework.permissions import SAFE_METHODS, BasePermission, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from releases import flow
 from releases.api import idempotency
+from releases.api.actors import actor_of
+from releases.api.authentication import BearerAuthentication, PortalSession
 from releases.api.pagination import Pages
 from releases.api.permissions import HasRole, TokenScope
 from releases.api.schema import AutoSchema
 from releases.api.throttling import RequestRate
+from releases.models import User
 from releases.models.idempotency import IdempotencyKey
+
+Row = TypeVar("Row", bound=Model)
 
 
 class Door(APIView):
     """A view of the API. Mixed into every view and view set."""
 
-    permission_classes: list[type[BasePermission]] = [IsAuthenticated, HasRole, TokenScope]  # type: ignore[assignment]  # the stub says Sequence of unions
+    authentication_classes = [BearerAuthentication, PortalSession]
+    permission_classes: list[type[BasePermission]] = [IsAuthenticated, HasRole, TokenScope]
     throttle_classes = [RequestRate]
-    pagination_class = Pages
     schema = AutoSchema()
     scope = "write"
     reaches_out = False
     claimed: IdempotencyKey | None = None
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Check who asks, then whether this was asked before. Reading the body here refuses one that is too large."""
+        """Check who asks, then whether this was asked before."""
         super().initial(request, *args, **kwargs)
         if request.method in SAFE_METHODS:
             return
-        len(request._request.body)
+        len(request._request.body)  # Django refuses here what is too large; parsers read past its limit
         if request.method == "POST":
             self.claimed = idempotency.claim(request, now=timezone.now())
+
+    def permission_denied(
+        self, request: Request, message: str | None = None, code: str | None = None
+    ) -> NoReturn:
+        """Refuse, and write it to the audit trail when a known person tried to change something."""
+        if request.method not in SAFE_METHODS and isinstance(request.user, User):
+            about = self.refused_object() or request.user
+            flow.record_refusal(
+                by=actor_of(request), action=self.refused_action(), obj=about, why=str(message or "")
+            )
+        super().permission_denied(request, message=message, code=code)
+
+    def refused_object(self) -> Model | None:
+        """What the refused request was about, where the view knows it."""
+        return None
+
+    def refused_action(self) -> str:
+        return f"api_{(self.request.method or '').lower()}"
 
     def handle_exception(self, exc: Exception) -> Response:
         return exc.response if isinstance(exc, idempotency.Replay) else super().handle_exception(exc)
@@ -50,9 +78,21 @@ class Door(APIView):
         final: Response = super().finalize_response(request, response, *args, **kwargs)
         patch_vary_headers(final, ["Accept", "Accept-Language", "Authorization", "Cookie"])
         final.headers["Cache-Control"] = "private, no-cache"
-        if request.method == "GET" and final.status_code == 200 and hasattr(final, "add_post_render_callback"):
+        if (
+            request.method == "GET"
+            and final.status_code == 200
+            and hasattr(final, "add_post_render_callback")
+        ):
             final.add_post_render_callback(lambda rendered: _conditional(request, rendered))
         return final
+
+
+class Noun(Door, viewsets.GenericViewSet[Row]):
+    """The rows of one kind: paged, addressed by their number."""
+
+    pagination_class = Pages
+    lookup_value_converter = "int"
+    ordering = "id"
 
 
 def _conditional(request: Request, response: HttpResponseBase) -> HttpResponseBase | None:

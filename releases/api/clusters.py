@@ -12,15 +12,28 @@ from services.models import Cluster
 
 
 class ClusterSerializer(serializers.ModelSerializer[Cluster]):
-    """A cluster. Credentials are not here: ``kubeconfig_env`` names a variable of the portal's own environment."""
+    """A cluster. Credentials are not here: ``kubeconfig_env`` names a variable of the portal's own
+    environment.
+    """
 
     class Meta:
         model = Cluster
-        fields = ["id", "name", "kubeconfig_env", "context", "prometheus_url", "grafana_url", "kiali_url", "time_zone"]
+        fields = [
+            "id",
+            "name",
+            "kubeconfig_env",
+            "context",
+            "prometheus_url",
+            "grafana_url",
+            "kiali_url",
+            "time_zone",
+        ]
 
     def validate_time_zone(self, value: str) -> str:
         if value not in zoneinfo.available_timezones():
-            raise serializers.ValidationError(_("This is no time zone of the IANA database, as Asia/Shanghai is one."))
+            raise serializers.ValidationError(
+                _("This is no time zone of the IANA database, as Asia/Shanghai is one.")
+            )
         return value
 
 

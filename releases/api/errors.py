@@ -1,7 +1,7 @@
 """One exception handler, one shape: ``{"type", "code", "detail", "errors": [{"code", "detail", "attr"}]}``.
 
-``type`` is ``validation_error``, ``client_error`` or ``server_error``. ``code`` is for programs, ``detail`` for people.
-Nothing else in the API builds an error answer.
+``type`` is ``validation_error``, ``client_error`` or ``server_error``. ``code`` is for programs, ``detail``
+for people. Nothing else in the API builds an error answer.
 """
 
 from __future__ import annotations
@@ -36,7 +36,9 @@ STATUSES: Mapping[type[Exception], int] = {
     TelemetryError: status.HTTP_502_BAD_GATEWAY,
     RequestDataTooBig: status.HTTP_413_REQUEST_ENTITY_TOO_LARGE,
 }
-"""The status of each error of the lower floors. The first class that fits counts, so roots stand after their children."""
+"""The status of each error of the lower floors. The first class that fits counts, so roots stand after their
+children.
+"""
 
 MESH_CODES: Mapping[type[MeshError], str] = {
     mesh.NotFound: "mesh_not_found",
@@ -47,7 +49,9 @@ MESH_CODES: Mapping[type[MeshError], str] = {
 
 
 class Item(TypedDict):
-    """One thing that is wrong. ``attr`` is the path of the field (``steps.2.weight``) or of the object, or null."""
+    """One thing that is wrong. ``attr`` is the path of the field (``steps.2.weight``) or of the object, or
+    null.
+    """
 
     code: str
     detail: str
@@ -75,7 +79,7 @@ class ErrorSerializer(serializers.Serializer[dict[str, Any]]):
     type = serializers.ChoiceField(choices=["validation_error", "client_error", "server_error"])
     code = serializers.CharField()
     detail = serializers.CharField()
-    errors = ErrorItemSerializer(many=True)
+    errors = ErrorItemSerializer(many=True)  # type: ignore[assignment]  # the answer's, not the serializer's
 
 
 def as_refusal(error: Exception) -> Refusal | None:
@@ -90,7 +94,9 @@ def as_refusal(error: Exception) -> Refusal | None:
     if isinstance(error, BadPlan) and error.field:
         items = [Item(code=code, detail=detail, attr=_path(error.field))]
     if isinstance(error, Blocked):
-        items = [Item(code=finding.code, detail=finding.message, attr=finding.path) for finding in error.findings]
+        items = [
+            Item(code=finding.code, detail=finding.message, attr=finding.path) for finding in error.findings
+        ]
     return Refusal(status_code=found, code=code, detail=detail, items=items)
 
 
@@ -120,7 +126,11 @@ class _Handler(ExceptionHandler):
 def _type_of(error: exceptions.APIException) -> str:
     if error.status_code >= 500:
         return "server_error"
-    return "validation_error" if error.status_code == status.HTTP_400_BAD_REQUEST and not _unreadable(error) else "client_error"
+    return (
+        "validation_error"
+        if error.status_code == status.HTTP_400_BAD_REQUEST and not _unreadable(error)
+        else "client_error"
+    )
 
 
 def _unreadable(error: exceptions.APIException) -> bool:

@@ -19,7 +19,7 @@ class Json(serializers.JSONField):
         "depth": _("This is nested too deeply."),
     }
 
-    def to_internal_value(self, data: object) -> Any:
+    def to_internal_value(self, data: Any) -> Any:
         value = super().to_internal_value(data)
         self._check(value, depth=0)
         return value

@@ -1,7 +1,8 @@
-"""``Idempotency-Key``: a POST that is sent again, because the first answer got lost, is answered and not done again.
+"""``Idempotency-Key``: a POST that is sent again, because the first answer got lost, is answered and not done
+again.
 
-The key belongs to a person. Only answers of success are kept: whatever was refused has changed nothing and may be tried
-again with the same key.
+The key belongs to a person. Only answers of success are kept: whatever was refused has changed nothing and
+may be tried again with the same key.
 """
 
 from __future__ import annotations
@@ -37,24 +38,34 @@ class Replay(Exception):  # noqa: N818 - not an error: it carries the kept answe
 
 
 def claim(request: Request, *, now: datetime) -> IdempotencyKey | None:
-    """Take the request's key, if it brings one. Raises Replay, or Refusal (422 another request, 409 still being answered)."""
+    """Take the request's key, if it brings one. Raises Replay, or Refusal (422 another request, 409 still
+    being answered).
+    """
     key = request.headers.get(HEADER, "")
     if not key:
         return None
     if len(key) > MAX_LENGTH:
-        raise ValidationError({HEADER: [_("The key is longer than %(limit)s characters.") % {"limit": MAX_LENGTH}]})
+        raise ValidationError(
+            {HEADER: [_("The key is longer than %(limit)s characters.") % {"limit": MAX_LENGTH}]}
+        )
     IdempotencyKey.objects.filter(expires_at__lte=now).delete()
     digest = _digest(request)
     row, is_new = IdempotencyKey.objects.get_or_create(
-        user=user_of(request), key=key, defaults={"request_digest": digest, "expires_at": now + WHILE_ANSWERING}
+        user=user_of(request),
+        key=key,
+        defaults={"request_digest": digest, "expires_at": now + WHILE_ANSWERING},
     )
     if is_new:
         return row
     if row.request_digest != digest:
         detail = _("This Idempotency-Key was used for another request; take a new key for a new request.")
-        raise Refusal(status_code=status.HTTP_422_UNPROCESSABLE_ENTITY, code="idempotency_key_reused", detail=detail)
+        raise Refusal(
+            status_code=status.HTTP_422_UNPROCESSABLE_ENTITY, code="idempotency_key_reused", detail=detail
+        )
     if row.status is None:
-        detail = _("The first request with this Idempotency-Key is still being answered; ask again in a moment.")
+        detail = _(
+            "The first request with this Idempotency-Key is still being answered; ask again in a moment."
+        )
         raise Refusal(status_code=status.HTTP_409_CONFLICT, code="idempotency_key_in_use", detail=detail)
     raise Replay(Response(row.answer, status=row.status, headers={"Idempotent-Replayed": "true"}))
 

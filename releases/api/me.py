@@ -22,11 +22,13 @@ from releases.models import ApiToken
 
 class HeldRoleSerializer(serializers.Serializer[Any]):
     role = serializers.CharField(source="name")
-    group = serializers.CharField(source="group.name", allow_null=True, default=None)
+    group = serializers.CharField(source="group.name", default="", help_text="Empty: on every service.")
 
 
 class MeSerializer(serializers.Serializer[Any]):
-    """``permissions`` are events and actions that a role grants somewhere; a rollout's ``allowed_events`` say it exactly."""
+    """``permissions`` are events and actions that a role grants somewhere; a rollout's ``allowed_events`` say
+    it exactly.
+    """
 
     id = serializers.IntegerField()
     name = serializers.CharField()
@@ -37,7 +39,9 @@ class MeSerializer(serializers.Serializer[Any]):
     is_superuser = serializers.BooleanField()
     channel = serializers.ChoiceField(choices=["session", "token"])
     waiting_approvals = serializers.IntegerField(help_text="Rollouts that wait for this person's vote.")
-    csrf_token = serializers.CharField(required=False, help_text="Sent back as X-CSRFToken with every write; sessions only.")
+    csrf_token = serializers.CharField(
+        required=False, help_text="Sent back as X-CSRFToken with every write; sessions only."
+    )
 
 
 class MeView(Door):
@@ -60,7 +64,7 @@ class MeView(Door):
             "permissions": [what.value for what in (*OPERATOR_EVENTS, *Action) if allows(names, what)],
             "is_superuser": user.is_superuser,
             "channel": "token" if by_token else "session",
-            "waiting_approvals": selectors.waiting_approvals(user),
+            "waiting_approvals": len(selectors.waiting_for(user)),
         }
         if not by_token:
             me["csrf_token"] = get_token(request._request)

@@ -13,7 +13,18 @@ class MetricSerializer(serializers.ModelSerializer[Metric]):
 
     class Meta:
         model = Metric
-        fields = ["id", "name", "title", "kind", "role", "direction", "unit", "margin", "numerator", "denominator"]
+        fields = [
+            "id",
+            "name",
+            "title",
+            "kind",
+            "role",
+            "direction",
+            "unit",
+            "margin",
+            "numerator",
+            "denominator",
+        ]
 
 
 class MetricViewSet(CatalogueViewSet[Metric]):

@@ -1,4 +1,4 @@
-"""Lists come in pages with a cursor: a row that appears meanwhile moves nothing, and no page costs a count."""
+"""Lists come in pages with a cursor: a row that appears meanwhile moves nothing, no page costs a count."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from rest_framework.exceptions import NotFound
+from rest_framework.filters import OrderingFilter
 from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
 
 class Pages(CursorPagination):
-    """``?cursor=``, ``?page_size=`` up to 200. The view's ``page_order`` is unique in its first field."""
+    """``?cursor=``, ``?page_size=`` up to 200. The view names its ``ordering``."""
 
     page_size = 50
     page_size_query_param = "page_size"
@@ -21,10 +22,15 @@ class Pages(CursorPagination):
     ordering = "-id"
 
     def get_ordering(self, request: Request, queryset: QuerySet[Any], view: APIView) -> tuple[str, ...]:
-        chosen: tuple[str, ...] = super().get_ordering(request, queryset, view)
+        if OrderingFilter in getattr(view, "filter_backends", []):
+            chosen: tuple[str, ...] = super().get_ordering(request, queryset, view)
+        else:
+            chosen = (getattr(view, "ordering", self.ordering),)
         return chosen if chosen[-1].lstrip("-") == "id" else (*chosen, "-id")
 
-    def paginate_queryset(self, queryset: QuerySet[Any], request: Request, view: APIView | None = None) -> list[Any] | None:
+    def paginate_queryset(  # type: ignore[override]  # a cursor needs rows of the database
+        self, queryset: QuerySet[Any], request: Request, view: APIView | None = None
+    ) -> list[Any] | None:
         """Return one page. A cursor of another list or by hand is 404, like any that can not be read."""
         try:
             return super().paginate_queryset(queryset, request, view)

@@ -1,5 +1,8 @@
-"""Who may come in: everybody with a role may read; a token needs the scope. What may be written, ``flow`` decides."""
+"""Who may come in: everybody with a role may read; a token needs the scope. What may be written, ``flow``
+decides.
+"""
 
+# ruff: noqa: ARG002  the framework decides the arguments of these methods
 from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
@@ -23,7 +26,9 @@ class HasRole(BasePermission):
 
 
 class TokenScope(BasePermission):
-    """A token needs ``read`` for reads, and for the rest the scope its view names (``write`` unless it says otherwise)."""
+    """A token needs ``read`` for reads, and for the rest the scope its view names (``write`` unless it says
+    otherwise).
+    """
 
     code = "scope_missing"
 

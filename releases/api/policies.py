@@ -12,12 +12,22 @@ from services.models import Policy
 class PolicySerializer(serializers.ModelSerializer[Policy]):
     """``number`` counts changes and is part of every fingerprint. Groups are given by name."""
 
-    required_groups = serializers.SlugRelatedField(slug_field="name", many=True, required=False, queryset=Group.objects.all())
+    required_groups = serializers.SlugRelatedField(
+        slug_field="name", many=True, required=False, queryset=Group.objects.all()
+    )
     approvals_needed = serializers.IntegerField(min_value=1, max_value=20, required=False, default=1)
 
     class Meta:
         model = Policy
-        fields = ["id", "name", "approvals_needed", "required_groups", "guard_allowed", "token_approval_allowed", "number"]
+        fields = [
+            "id",
+            "name",
+            "approvals_needed",
+            "required_groups",
+            "guard_allowed",
+            "token_approval_allowed",
+            "number",
+        ]
         read_only_fields = ["number"]
 
 

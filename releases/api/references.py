@@ -15,7 +15,9 @@ MAX_ID = 2**63 - 1
 
 
 def named(value: str, *, by: str = "name", prefix: str = "") -> Q:
-    """Return the filter for a row that is named by its id or its name, as in ``?service=7`` or ``?service=order``."""
+    """Return the filter for a row that is named by its id or its name, as in ``?service=7`` or
+    ``?service=order``.
+    """
     found = Q(**{f"{prefix}{by}": value})
     return found | Q(**{f"{prefix}id": int(value)}) if value.isdecimal() and int(value) <= MAX_ID else found
 
@@ -50,7 +52,9 @@ class Reference(Key):
 def find(rows: QuerySet[Any], value: int | str) -> Any:
     """Return the one row with this id or name. Raises ValidationError."""
     what = rows.model._meta.verbose_name
-    unknown = ValidationError(_("There is no %(what)s '%(value)s'.") % {"what": what, "value": value}, code="does_not_exist")
+    unknown = ValidationError(
+        _("There is no %(what)s '%(value)s'.") % {"what": what, "value": value}, code="does_not_exist"
+    )
     if isinstance(value, int):
         row = rows.filter(pk=value).first() if 0 < value <= MAX_ID else None
         if row is None:
@@ -60,7 +64,9 @@ def find(rows: QuerySet[Any], value: int | str) -> Any:
         raise unknown
     by_name = list(rows.filter(name=value)[:2])
     if len(by_name) > 1:
-        raise ValidationError(_("Several rows are named '%(value)s'; give the id.") % {"value": value}, code="ambiguous")
+        raise ValidationError(
+            _("Several rows are named '%(value)s'; give the id.") % {"value": value}, code="ambiguous"
+        )
     if by_name:
         return by_name[0]
     if value.isdecimal():

@@ -23,20 +23,26 @@ class RangeInput(serializers.Serializer[Any]):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if attrs["seconds"] / attrs["step"] > MAX_POINTS:
-            raise serializers.ValidationError({"step": _("That is more than %(limit)s points; take a longer step.") % {"limit": MAX_POINTS}})
+            raise serializers.ValidationError(
+                {"step": _("That is more than %(limit)s points; take a longer step.") % {"limit": MAX_POINTS}}
+            )
         return attrs
 
 
 class SeriesSerializer(serializers.Serializer[Any]):
-    """``versions``: version name -> figure -> points ``[epoch seconds, value]``, oldest first, gaps left out."""
+    """``versions``: name -> figure -> points ``[epoch seconds, value]``, oldest first, gaps left out."""
 
     step = serializers.IntegerField()
     versions = serializers.DictField(
-        child=serializers.DictField(child=serializers.ListField(child=serializers.ListField(child=serializers.FloatField())))
+        child=serializers.DictField(
+            child=serializers.ListField(child=serializers.ListField(child=serializers.FloatField()))
+        )
     )
 
 
-def figures_over_time(service: Service, *, end: datetime, seconds: int, step: int) -> dict[str, dict[str, list[tuple[float, float]]]]:
+def figures_over_time(
+    service: Service, *, end: datetime, seconds: int, step: int
+) -> dict[str, dict[str, list[tuple[float, float]]]]:
     """Return version -> figure -> points. Raises TelemetryError."""
     start = end - timedelta(seconds=seconds)
     found: dict[str, dict[str, list[tuple[float, float]]]] = {}

@@ -1,5 +1,6 @@
 """``services/``: the catalogue's services, where their traffic goes, and how their versions do."""
 
+# ruff: noqa: ARG002  the framework decides the arguments of these methods
 from __future__ import annotations
 
 from typing import Any
@@ -32,12 +33,14 @@ class Named(Reference):
 
 
 class ServiceSerializer(serializers.ModelSerializer[Service]):
-    """A service. ``stable`` is set by discovery and by rollouts; ``http_routes`` is empty for "the only one"."""
+    """A service. ``stable`` is set by discovery and rollouts; no ``http_routes`` means "the only one"."""
 
     cluster = Named(rows=Cluster.objects.all())
     policy = Named(rows=Policy.objects.all())
     owners = Named(rows=Group.objects.all(), required=False, allow_null=True)
-    metrics = serializers.SlugRelatedField(slug_field="name", many=True, required=False, queryset=Metric.objects.all())
+    metrics = serializers.SlugRelatedField(
+        slug_field="name", many=True, required=False, queryset=Metric.objects.all()
+    )
     stable = VersionRefSerializer(read_only=True, allow_null=True)
     http_routes = serializers.ListField(child=serializers.CharField(max_length=253), required=False)
     port = serializers.IntegerField(min_value=1, max_value=65535, required=False, allow_null=True)
@@ -45,8 +48,8 @@ class ServiceSerializer(serializers.ModelSerializer[Service]):
     class Meta:
         model = Service
         fields = [
-            "id", "cluster", "namespace", "name", "title", "host", "port", "virtual_service", "destination_rule",
-            "http_routes", "owners", "policy", "metrics", "stable",
+            "id", "cluster", "namespace", "name", "title", "host", "port", "virtual_service",
+            "destination_rule", "http_routes", "owners", "policy", "metrics", "stable",
         ]  # fmt: skip
 
 
@@ -64,7 +67,11 @@ class ServiceFilter(django_filters.FilterSet):
 
 
 class ServiceViewSet(CatalogueViewSet[Service]):
-    queryset = Service.objects.select_related("cluster", "policy", "owners", "stable").prefetch_related("metrics").order_by("id")
+    queryset = (
+        Service.objects.select_related("cluster", "policy", "owners", "stable")
+        .prefetch_related("metrics")
+        .order_by("id")
+    )
     serializer_class = ServiceSerializer
     filterset_class = ServiceFilter
 

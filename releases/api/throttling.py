@@ -1,5 +1,6 @@
 """How many requests one caller may send."""
 
+# ruff: noqa: ARG002  the framework decides the arguments of these methods
 from __future__ import annotations
 
 import logging
@@ -22,8 +23,8 @@ REQUESTS_PER_WINDOW = 600
 class RequestRate(BaseThrottle):
     """At most 600 requests in each window of 10 s, per token, else per person, else per address.
 
-    One counter and one round trip to the cache. When the cache is away everybody is let in: the portal must not stop
-    rollbacks because Redis has stopped.
+    One counter and one round trip to the cache. When the cache is away everybody is let in: the portal must
+    not stop rollbacks because Redis has stopped.
     """
 
     def allow_request(self, request: Request, view: APIView) -> bool:
@@ -43,4 +44,8 @@ class RequestRate(BaseThrottle):
     def _caller(self, request: Request) -> str:
         if isinstance(request.auth, ApiToken):
             return f"token-{request.auth.pk}"
-        return f"user-{request.user.pk}" if request.user.is_authenticated else f"address-{self.get_ident(request)}"
+        return (
+            f"user-{request.user.pk}"
+            if request.user.is_authenticated
+            else f"address-{self.get_ident(request)}"
+        )

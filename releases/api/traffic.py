@@ -22,7 +22,9 @@ class ObjectOrNull(serializers.ReadOnlyField):
 
 
 class TrafficSerializer(serializers.Serializer[Any]):
-    """Percent by version name. ``observed`` and ``requests`` are null without data; ``problem`` says what was not reached."""
+    """Percent by version name. ``observed`` and ``requests`` are null without data; ``problem`` says what was
+    not reached.
+    """
 
     declared = Shares(help_text="What Weir decided last.")
     configured = Shares(help_text="Effective weights of the live object.")

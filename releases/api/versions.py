@@ -1,4 +1,6 @@
-"""``versions/``: what can be released. A build pipeline registers them; the same name with another image is refused."""
+"""``versions/``: what can be released. A build pipeline registers them; the same name with another image is
+refused.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +10,13 @@ import django_filters
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import OpenApiResponse, extend_schema
-from rest_framework import mixins, serializers, status, viewsets
+from rest_framework import mixins, serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from releases import flow
 from releases.api.actors import actor_of
-from releases.api.base import Door
+from releases.api.base import Noun
 from releases.api.people import PersonSerializer
 from releases.api.references import Reference, named
 from services.models import Service, Version
@@ -78,7 +80,7 @@ class VersionFilter(django_filters.FilterSet):
         return rows.filter(named(value, prefix=f"{name}__"))
 
 
-class VersionViewSet(Door, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Version]):
+class VersionViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Noun[Version]):
     queryset = Version.objects.select_related("service__cluster", "registered_by")
     serializer_class = VersionSerializer
     filterset_class = VersionFilter
@@ -88,7 +90,9 @@ class VersionViewSet(Door, mixins.ListModelMixin, mixins.RetrieveModelMixin, vie
         request=VersionInput,
         responses={
             201: VersionSerializer,
-            200: OpenApiResponse(VersionSerializer, description="It was registered before with the same image."),
+            200: OpenApiResponse(
+                VersionSerializer, description="It was registered before with the same image."
+            ),
         },
     )
     def create(self, request: Request) -> Response:

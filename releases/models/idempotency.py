@@ -7,7 +7,9 @@ from django.db import models
 
 
 class IdempotencyKey(models.Model):
-    """One ``Idempotency-Key`` of one person. ``status`` is null while the first request is still being answered."""
+    """One ``Idempotency-Key`` of one person. ``status`` is null while the first request is still being
+    answered.
+    """
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
     key = models.CharField(max_length=200)
@@ -21,7 +23,9 @@ class IdempotencyKey(models.Model):
         verbose_name = "idempotency key"
         verbose_name_plural = "idempotency keys"
         constraints = [models.UniqueConstraint(fields=["user", "key"], name="one_answer_per_key")]
-        indexes = [models.Index(fields=["expires_at"], name="idempotency_expired")]  # releases.api.idempotency: clearing up
+        indexes = [
+            models.Index(fields=["expires_at"], name="idempotency_expired")
+        ]  # releases.api.idempotency: clearing up
 
     def __str__(self) -> str:
         return f"{self.user} {self.key}"

@@ -15,7 +15,7 @@ class FiguresSerializer(serializers.Serializer[Figures]):
     """Ratios are 0-1 and null without requests; ``rps`` is requests per second."""
 
     requests = serializers.FloatField()
-    errors = serializers.FloatField()
+    errors = serializers.FloatField()  # type: ignore[assignment]  # the counted errors, not the serializer's
     error_ratio = serializers.FloatField(allow_null=True)
     success_ratio = serializers.FloatField(allow_null=True)
     p50_ms = serializers.FloatField(allow_null=True)
@@ -37,7 +37,10 @@ class SnapshotSerializer(serializers.ModelSerializer[MetricSnapshot]):
 
     def to_representation(self, instance: MetricSnapshot) -> dict[str, Any]:
         seconds = instance.window_seconds
-        versions = {"stable": figures(instance.stable, seconds=seconds), "candidate": figures(instance.candidate, seconds=seconds)}
+        versions = {
+            "stable": figures(instance.stable, seconds=seconds),
+            "candidate": figures(instance.candidate, seconds=seconds),
+        }
         shown = {name: FiguresSerializer(value).data if value else None for name, value in versions.items()}
         plain = ("id", "step", "weight", "window_seconds")
         at = self.fields["at"].to_representation(instance.at)

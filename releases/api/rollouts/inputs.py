@@ -32,7 +32,9 @@ class RolloutInput(serializers.Serializer[Rollout]):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Look the candidate up among the service's versions."""
         if "candidate" in attrs:
-            attrs["candidate"] = self._candidate(attrs["candidate"], service=attrs.get("service") or self.context["service"])
+            attrs["candidate"] = self._candidate(
+                attrs["candidate"], service=attrs.get("service") or self.context["service"]
+            )
         return attrs
 
     def _candidate(self, key: int | str, *, service: Service) -> Version:
@@ -75,7 +77,9 @@ class WeightInput(EventInput):
 
 
 EVENT_INPUTS: Mapping[Event, type[EventInput]] = {
-    event: {Event.APPROVE: DecisionInput, Event.REJECT: RejectionInput, Event.SET_WEIGHT: WeightInput}.get(event, EventInput)
+    event: {Event.APPROVE: DecisionInput, Event.REJECT: RejectionInput, Event.SET_WEIGHT: WeightInput}.get(
+        event, EventInput
+    )
     for event in OPERATOR_EVENTS
     if event is not Event.EDIT  # that is PATCH
 }

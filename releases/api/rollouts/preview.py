@@ -20,7 +20,9 @@ class FindingSerializer(serializers.Serializer[Any]):
 
 
 class StepPreviewSerializer(serializers.Serializer[Any]):
-    """One step: the objects as they would be written, the unified difference to the step before, effective percent."""
+    """One step: the objects as they would be written, the unified difference to the step before, effective
+    percent.
+    """
 
     position = serializers.IntegerField()
     weight = serializers.IntegerField()
@@ -33,7 +35,9 @@ class StepPreviewSerializer(serializers.Serializer[Any]):
 
 
 class PreviewSerializer(serializers.Serializer[Any]):
-    """``baseline_from`` says whether the objects were read just now (``live``) or fixed at submission (``stored``)."""
+    """``baseline_from`` says whether the objects were read just now (``live``) or fixed at submission
+    (``stored``).
+    """
 
     fingerprint = serializers.CharField(allow_blank=True)
     baseline_from = serializers.ChoiceField(choices=["live", "stored"])

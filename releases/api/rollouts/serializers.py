@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from releases import selectors
@@ -31,7 +32,17 @@ class StepRunSerializer(serializers.ModelSerializer[StepRun]):
 
     class Meta:
         model = StepRun
-        fields = ["position", "planned", "desired", "written", "observed", "started_at", "ended_at", "bake_left_seconds", "outcome"]
+        fields = [
+            "position",
+            "planned",
+            "desired",
+            "written",
+            "observed",
+            "started_at",
+            "ended_at",
+            "bake_left_seconds",
+            "outcome",
+        ]
 
 
 class ApprovalSerializer(serializers.ModelSerializer[Approval]):
@@ -85,15 +96,17 @@ class RolloutSerializer(serializers.ModelSerializer[Rollout]):
     class Meta:
         model = Rollout
         fields: list[str] = [
-            "id", "number", "service", "stable", "candidate", "plan", "strategy", "state", "state_label", "reason_code", "why",
-            "next_look_at", "fingerprint", "current_step", "weights", "requested_by", "reason", "impact", "test_evidence",
-            "rollback_note", "ticket", "start_at", "created_at", "submitted_at", "approved_at", "started_at", "ended_at", "drift",
-            "latest_verdict", "revision", "evidence", "promote_requested", "retry_of",
+            "id", "number", "service", "stable", "candidate", "plan", "strategy", "state", "state_label",
+            "reason_code", "why", "next_look_at", "fingerprint", "current_step", "weights", "requested_by",
+            "reason", "impact", "test_evidence", "rollback_note", "ticket", "start_at", "created_at",
+            "submitted_at", "approved_at", "started_at", "ended_at", "drift", "latest_verdict", "revision",
+            "evidence", "promote_requested", "retry_of",
         ]  # fmt: skip
         read_only_fields = fields
 
-    def get_plan(self, rollout: Rollout) -> PlanRefSerializer:
-        return {"id": rollout.plan_id, "name": rollout.plan_name}  # type: ignore[return-value]  # the annotation is the schema's
+    @extend_schema_field(PlanRefSerializer)
+    def get_plan(self, rollout: Rollout) -> dict[str, Any]:
+        return {"id": rollout.plan_id, "name": rollout.plan_name}
 
     def get_why(self, rollout: Rollout) -> str:
         return selectors.why(rollout)
@@ -101,9 +114,10 @@ class RolloutSerializer(serializers.ModelSerializer[Rollout]):
     def get_weights(self, rollout: Rollout) -> list[int]:
         return [step["weight"] for step in rollout.frozen_plan["steps"]]
 
-    def get_latest_verdict(self, rollout: Rollout) -> VerdictSerializer | None:
+    @extend_schema_field(VerdictSerializer(allow_null=True))
+    def get_latest_verdict(self, rollout: Rollout) -> Any:
         verdict = selectors.latest_verdict(rollout)
-        return VerdictSerializer(verdict).data if verdict else None  # type: ignore[return-value]  # the annotation is the schema's
+        return VerdictSerializer(verdict).data if verdict else None
 
 
 class RolloutDetailSerializer(RolloutSerializer):
@@ -116,16 +130,25 @@ class RolloutDetailSerializer(RolloutSerializer):
     allowed_events = serializers.SerializerMethodField()
 
     class Meta(RolloutSerializer.Meta):
-        fields = [*RolloutSerializer.Meta.fields, "steps", "approvals", "approvals_needed", "edits", "allowed_events"]
+        fields = [
+            *RolloutSerializer.Meta.fields,
+            "steps",
+            "approvals",
+            "approvals_needed",
+            "edits",
+            "allowed_events",
+        ]
         read_only_fields = fields
 
-    def get_steps(self, rollout: Rollout) -> list[StepRunSerializer]:
+    @extend_schema_field(StepRunSerializer(many=True))
+    def get_steps(self, rollout: Rollout) -> Any:
         """Return each step of the plan with its run, or as it stands before it runs."""
         runs = {run.position: run for run in rollout.step_runs.all()}
         planned = enumerate(rollout.frozen_plan["steps"])
         rows = [runs.get(position) or StepRun(position=position, planned=step) for position, step in planned]
-        return StepRunSerializer(rows, many=True).data  # type: ignore[return-value]  # the annotation is the schema's
+        return StepRunSerializer(rows, many=True).data
 
-    def get_allowed_events(self, rollout: Rollout) -> list[AllowedEventSerializer]:
+    @extend_schema_field(AllowedEventSerializer(many=True))
+    def get_allowed_events(self, rollout: Rollout) -> Any:
         events = selectors.allowed_events(rollout, user_of(self.context["request"]))
-        return AllowedEventSerializer(events, many=True).data  # type: ignore[return-value]  # the annotation is the schema's
+        return AllowedEventSerializer(events, many=True).data

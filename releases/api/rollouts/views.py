@@ -1,5 +1,6 @@
 """Doors to rollouts: read through ``selectors``, act through ``flow``."""
 
+# ruff: noqa: ARG002  the framework decides the arguments of these methods
 from __future__ import annotations
 
 from typing import Any
@@ -8,25 +9,26 @@ from django.db.models import Model, QuerySet
 from django.shortcuts import get_object_or_404
 from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.utils import extend_schema
-from rest_framework import filters, mixins, serializers, status, viewsets
+from rest_framework import filters, mixins, serializers, status
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from releases import flow, selectors
 from releases.api.actors import actor_of
-from releases.api.audit import EventSerializer
-from releases.api.base import Door
+from releases.api.audit import AuditEventSerializer
+from releases.api.base import Door, Noun
 from releases.api.rollouts.evidence import SnapshotSerializer, VerdictSerializer
 from releases.api.rollouts.filters import RolloutFilter
 from releases.api.rollouts.inputs import EventInput, RolloutChanges, RolloutInput
 from releases.api.rollouts.preview import PreviewSerializer
 from releases.api.rollouts.serializers import RolloutDetailSerializer, RolloutSerializer
+from releases.api.schema import EventSchema
 from releases.domain.states import Event
 from releases.models import Rollout
 
 
-class RolloutViewSet(Door, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Rollout]):
+class RolloutViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Noun[Rollout]):
     """Ask for a release, change the draft, see where it is."""
 
     filter_backends = [DjangoFilterBackend, filters.OrderingFilter]
@@ -54,7 +56,9 @@ class RolloutViewSet(Door, mixins.ListModelMixin, mixins.RetrieveModelMixin, vie
         rollout = self.get_object()
         given = RolloutChanges(data=request.data, partial=True, context={"service": rollout.service})
         given.is_valid(raise_exception=True)
-        return Response(shown(flow.edit(rollout, by=actor_of(request), changes=given.validated_data), request=request))
+        return Response(
+            shown(flow.edit(rollout, by=actor_of(request), changes=given.validated_data), request=request)
+        )
 
     @extend_schema(responses=PreviewSerializer, filters=False)
     @action(detail=True, reaches_out=True)
@@ -63,22 +67,25 @@ class RolloutViewSet(Door, mixins.ListModelMixin, mixins.RetrieveModelMixin, vie
         return Response(PreviewSerializer(selectors.preview(self.get_object())).data)
 
     @extend_schema(responses=SnapshotSerializer(many=True), filters=False)
-    @action(detail=True, ordering="at")
+    @action(detail=True, filter_backends=[], ordering="at")
     def snapshots(self, request: Request, pk: int) -> Response:
         """Both versions' figures, oldest first."""
         return self._page(self.get_object().snapshots.all(), SnapshotSerializer)
 
     @extend_schema(responses=VerdictSerializer(many=True), filters=False)
-    @action(detail=True, ordering="-at")
+    @action(detail=True, filter_backends=[], ordering="-at")
     def verdicts(self, request: Request, pk: int) -> Response:
         """What the judge said, newest first."""
         return self._page(self.get_object().verdicts.all(), VerdictSerializer)
 
-    @extend_schema(responses=EventSerializer(many=True), filters=False)
-    @action(detail=True, ordering="seq")
+    @extend_schema(responses=AuditEventSerializer(many=True), filters=False)
+    @action(detail=True, filter_backends=[], ordering="seq")
     def timeline(self, request: Request, pk: int) -> Response:
-        """Everything that was done or refused, oldest first."""
-        return self._page(self.get_object().audit_events.defer("text"), EventSerializer)
+        """Everything that was done or refused, oldest first. Addresses are only told by ``audit/``."""
+        return self._page(
+            self.get_object().audit_events.select_related("service__cluster", "rollout").defer("text"),
+            AuditEventSerializer,
+        )
 
     def _page(self, rows: QuerySet[Any], serializer: type[serializers.ModelSerializer[Any]]) -> Response:
         page = self.paginate_queryset(rows)
@@ -90,6 +97,8 @@ class EventView(Door):
 
     event = Event.SUBMIT
     input_class: type[EventInput] = EventInput
+    output_class = RolloutDetailSerializer
+    schema = EventSchema()
     reaches_out = True
 
     def post(self, request: Request, pk: int) -> Response:
@@ -102,6 +111,9 @@ class EventView(Door):
 
     def refused_object(self) -> Model | None:
         return Rollout.objects.select_related("service").filter(pk=self.kwargs["pk"]).first()
+
+    def refused_action(self) -> str:
+        return self.event.value
 
 
 def shown(rollout: Rollout, *, request: Request) -> dict[str, Any]:

@@ -1,0 +1,77 @@
+"""The paths of ``/api/v1/``."""
+
+# ruff: noqa: ARG002  the framework decides the arguments of these methods
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NoReturn
+
+from django.urls import path, re_path
+from rest_framework.exceptions import NotFound
+from rest_framework.request import Request
+from rest_framework.routers import SimpleRouter
+from rest_framework.viewsets import ViewSetMixin
+
+from releases.api.audit import AuditViewSet
+from releases.api.base import Door
+from releases.api.clusters import ClusterViewSet
+from releases.api.documentation import DocsView, SchemaView
+from releases.api.me import MeView
+from releases.api.metrics import MetricViewSet
+from releases.api.overview.views import OverviewView
+from releases.api.plans import PlanViewSet
+from releases.api.policies import PolicyViewSet
+from releases.api.rollouts.inputs import EVENT_INPUTS
+from releases.api.rollouts.views import EventView, RolloutViewSet
+from releases.api.services import ServiceViewSet
+from releases.api.versions import VersionViewSet
+from releases.domain.states import Event
+
+app_name = "api"
+NEEDS_APPROVE_SCOPE = {Event.APPROVE, Event.REJECT}
+
+
+class NothingHere(Door):
+    """Answers unknown paths in the API's own shape."""
+
+    schema = None  # type: ignore[assignment]  # how a view stays out of the schema
+
+    def initial(self, request: Request, *args: object, **kwargs: object) -> NoReturn:
+        raise NotFound
+
+
+NOUNS: Mapping[str, type[ViewSetMixin]] = {
+    "services": ServiceViewSet,
+    "versions": VersionViewSet,
+    "clusters": ClusterViewSet,
+    "metrics": MetricViewSet,
+    "policies": PolicyViewSet,
+    "plans": PlanViewSet,
+    "rollouts": RolloutViewSet,
+    "audit": AuditViewSet,
+}
+
+router = SimpleRouter(use_regex_path=False)
+for noun, view_set in NOUNS.items():
+    router.register(noun, view_set, basename=noun)
+
+urlpatterns = [
+    *router.urls,
+    *(
+        path(
+            f"rollouts/<int:pk>/{event.slug}/",
+            EventView.as_view(
+                event=event,
+                input_class=input_class,
+                scope="approve" if event in NEEDS_APPROVE_SCOPE else "write",
+            ),
+            name=f"rollouts-{event.slug}",
+        )
+        for event, input_class in EVENT_INPUTS.items()
+    ),
+    path("overview/", OverviewView.as_view(), name="overview"),
+    path("me/", MeView.as_view(), name="me"),
+    path("schema/", SchemaView.as_view(), name="schema"),
+    path("docs/", DocsView.as_view(), name="docs"),
+    re_path(r"", NothingHere.as_view(), name="nothing"),
+]
