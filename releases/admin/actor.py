@@ -5,8 +5,13 @@ from __future__ import annotations
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 
+from releases import selectors
 from releases.domain.actor import Actor, Channel
+from releases.domain.roles import Action, allows
+from releases.domain.states import Event
 from releases.models import User
+
+_ROLES = "weir.roles"
 
 
 def person(request: HttpRequest) -> User:
@@ -14,6 +19,13 @@ def person(request: HttpRequest) -> User:
     if not isinstance(request.user, User):
         raise PermissionDenied
     return request.user
+
+
+def may(request: HttpRequest, what: Event | Action) -> bool:
+    """Say whether a role of the person grants it on some service; the roles are read once per request."""
+    if _ROLES not in request.META:
+        request.META[_ROLES] = selectors.roles_of(person(request), None)
+    return person(request).is_active and allows(request.META[_ROLES], what)
 
 
 def actor_of(request: HttpRequest) -> Actor:

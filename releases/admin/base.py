@@ -49,6 +49,7 @@ class OperationsAdmin(_Theme[M]):
     has_history = True
     formfield_overrides = {
         models.DateTimeField: {"form_class": forms.DateTimeField, "widget": MomentInput},
+        models.URLField: {"form_class": forms.URLField, "assume_scheme": "https"},
         models.JSONField: {"widget": forms.Textarea(attrs={"rows": 3, "class": "mono"})},
         models.TextField: {"widget": forms.Textarea(attrs={"rows": 3})},
         models.ManyToManyField: {"widget": forms.CheckboxSelectMultiple},

@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from releases import flow, selectors
-from releases.admin.actor import actor_of, person
+from releases.admin.actor import actor_of, may, person
 from releases.admin.base import OperationsAdmin
 from releases.domain.roles import Action
 from services.models import Cluster, Metric, Policy, Service, Version
@@ -27,7 +27,7 @@ class CatalogueAdmin(OperationsAdmin[M]):
     action = Action.EDIT_CATALOGUE
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return selectors.may(person(request), self.action, None)
+        return may(request, self.action)
 
     def has_change_permission(self, request: HttpRequest, obj: M | None = None) -> bool:
         return selectors.may(person(request), self.action, obj if isinstance(obj, Service) else None)
@@ -92,7 +92,7 @@ class VersionAdmin(OperationsAdmin[Version]):
         return (*self.fields, *seen) if obj else self.fields
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return selectors.may(person(request), Action.REGISTER_VERSION, None)
+        return may(request, Action.REGISTER_VERSION)
 
     def save_model(self, request: HttpRequest, obj: Version, form: ModelForm[Version], change: bool) -> None:
         version, _created = flow.register_version(by=actor_of(request), **form.cleaned_data)

@@ -27,7 +27,7 @@ class MineFilter(SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Rollout]) -> QuerySet[Rollout]:
         user = person(request)
         if self.value() == "needs-me":
-            return queryset.filter(pk__in=[rollout.pk for rollout in selectors.needs_decision_of(user)])
+            return queryset.filter(pk__in=[rollout.pk for rollout in selectors.waiting_for(user)])
         if self.value() == "waiting":
             return queryset.filter(requested_by=user).exclude(state__in=FINISHED)
         return queryset

@@ -15,8 +15,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from releases import selectors
-from releases.admin.actor import actor_of, person
+from releases.admin.actor import actor_of, may
 from releases.admin.base import OperationsAdmin
 from releases.domain.roles import Action, RoleName
 from releases.flow.record import record
@@ -38,7 +37,7 @@ class PeopleAdmin(OperationsAdmin[M]):
     """Changed by user administrators. The audit event is written in the transaction that saves the row."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return selectors.may(person(request), Action.EDIT_USERS, None)
+        return may(request, Action.EDIT_USERS)
 
     def has_change_permission(self, request: HttpRequest, obj: M | None = None) -> bool:
         return self.has_add_permission(request)

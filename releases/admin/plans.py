@@ -15,8 +15,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from releases import flow, selectors
-from releases.admin.actor import actor_of, person
+from releases import flow
+from releases.admin.actor import actor_of, may
 from releases.admin.base import OperationsAdmin
 from releases.admin.plan_forms import PlanForm, StepForm, StepFormSet
 from releases.admin.plan_templates import plan_templates
@@ -37,7 +37,7 @@ class RolloutPlanAdmin(OperationsAdmin[RolloutPlan]):
         return super().get_queryset(request).select_related("created_by").prefetch_related("steps")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return selectors.may(person(request), Action.EDIT_PLANS, None)
+        return may(request, Action.EDIT_PLANS)
 
     def has_delete_permission(self, request: HttpRequest, obj: RolloutPlan | None = None) -> bool:
         return self.has_add_permission(request)

@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from releases import selectors
-from releases.admin.actor import person
+from releases.admin.actor import may
 from releases.admin.base import OperationsAdmin
 from releases.domain.roles import Action
 from releases.models import AuditEvent, MetricSnapshot, Verdict
@@ -82,7 +82,7 @@ class AuditEventAdmin(RecordAdmin[AuditEvent]):
     readonly_fields = fields
 
     def has_view_permission(self, request: HttpRequest, obj: AuditEvent | None = None) -> bool:
-        return selectors.may(person(request), Action.READ_AUDIT, None)
+        return may(request, Action.READ_AUDIT)
 
     @admin.display(description=_("what"))
     def what(self, event: AuditEvent) -> SafeString:

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from releases import flow, selectors
-from releases.admin.actor import actor_of, person
+from releases.admin.actor import actor_of, may, person
 from releases.admin.base import OperationsAdmin
 from releases.admin.decision import views
 from releases.admin.filters import MineFilter
@@ -53,7 +53,7 @@ class RolloutAdmin(OperationsAdmin[Rollout]):
         return selectors.rollouts()
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return selectors.may(person(request), Event.SUBMIT, None)
+        return may(request, Event.SUBMIT)
 
     def get_urls(self) -> list[URLPattern]:
         wrap = self.admin_site.admin_view

@@ -22,8 +22,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_POST
 
-from releases import flow, selectors
-from releases.admin.actor import actor_of, person
+from releases import flow
+from releases.admin.actor import actor_of, may, person
 from releases.admin.base import OperationsAdmin
 from releases.admin.widgets import MomentInput
 from releases.domain import BadPlan, DomainError
@@ -159,4 +159,4 @@ class ApiTokenAdmin(OperationsAdmin[ApiToken]):
         return TemplateResponse(request, "releases/token_shown.html", context)
 
     def _administers(self, request: HttpRequest) -> bool:
-        return selectors.may(person(request), Action.EDIT_USERS, None)
+        return may(request, Action.EDIT_USERS)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Literal
 
-_HUNK = re.compile(r"@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@ ?(.*)")
+_HUNK = re.compile(r"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@ ?(.*)")
 
 Kind = Literal["same", "added", "removed", "place"]
 GLYPHS: dict[Kind, str] = {"same": "", "added": "+", "removed": "−", "place": ""}
@@ -57,26 +57,24 @@ class Difference:
 def read_difference(text: str) -> Difference:
     """Read the output of ``difflib.unified_diff`` or ``diff -u``; several files may follow one another."""
     lines: list[Line] = []
-    old = new = 0
+    old = new = old_left = new_left = 0
     for raw in text.splitlines():
-        if raw.startswith(("--- ", "+++ ")):
-            name = raw[4:].strip()
-            if raw.startswith("+++ ") and name:
-                lines.append(Line("place", name))
-            continue
-        hunk = _HUNK.match(raw)
-        if hunk:
-            old, new = int(hunk[1]), int(hunk[2])
-            lines.append(Line("place", hunk[3] or f"… {new}"))
+        if old_left <= 0 and new_left <= 0:
+            # Between hunks. Only here is "---" a file's name: inside of one it is a removed line.
+            if hunk := _HUNK.match(raw):
+                old, old_left, new, new_left = (int(number or 1) for number in hunk.groups()[:4])
+                lines.append(Line("place", hunk[5] or f"… {new}"))
+            elif raw.startswith("+++ "):
+                lines.append(Line("place", raw[4:].strip()))
         elif raw.startswith("+"):
             lines.append(Line("added", raw[1:], new=new))
-            new += 1
+            new, new_left = new + 1, new_left - 1
         elif raw.startswith("-"):
             lines.append(Line("removed", raw[1:], old=old))
-            old += 1
+            old, old_left = old + 1, old_left - 1
         elif not raw.startswith("\\"):  # "\ No newline at end of file"
             lines.append(Line("same", raw[1:], old=old, new=new))
-            old, new = old + 1, new + 1
+            old, old_left, new, new_left = old + 1, old_left - 1, new + 1, new_left - 1
     kinds = [line.kind for line in lines]
     return Difference(lines=tuple(lines), added=kinds.count("added"), removed=kinds.count("removed"))
 

@@ -1,0 +1,327 @@
+"""Forms: a request, a plan, the catalogue, people, tokens. Errors stand where they belong."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from releases import flow
+from releases.admin.plan_forms import LengthField, PlanForm, StepForm, StepFormSet
+from releases.admin.plan_templates import plan_templates
+from releases.domain.states import Event, State
+from releases.models import ApiToken, AuditEvent, Role, Rollout, RolloutPlan, User
+from services.models import Cluster, Policy, Version
+from tests.admin.conftest import SignIn
+from tests.admin.world import PASSWORD, STATEMENTS, World, actor
+
+PLAN = {
+    "name": "new",
+    "title": "",
+    "strategy": "canary",
+    "policy": "guard",
+    "interval": "15 s",
+    "wait_limit": "1 h",
+    "when_unclear": "hold",
+}
+
+
+def posted(*steps: dict[str, Any], initial: int = 0, **plan: str) -> dict[str, Any]:
+    """Return the plan's form as a browser posts it."""
+    data: dict[str, Any] = {**PLAN, **plan, "steps-TOTAL_FORMS": len(steps), "steps-INITIAL_FORMS": initial}
+    for number, step in enumerate(steps):
+        data |= {f"steps-{number}-{name}": value for name, value in {"gate": "auto", **step}.items()}
+    return data
+
+
+def request_of(world: World, **changes: Any) -> dict[str, Any]:
+    service = world.service("product")
+    candidate = service.versions.get(name="v2")
+    return {"service": service.pk, "candidate": candidate.pk, "plan": world.plan.pk, **STATEMENTS, **changes}
+
+
+# A request for a rollout
+
+
+def test_a_requester_makes_a_draft_and_comes_to_its_page(world: World, sign_in: SignIn) -> None:
+    response = sign_in(world.requester).post(reverse("admin:releases_rollout_add"), request_of(world))
+    rollout = Rollout.objects.get()
+    assert response["Location"] == reverse("admin:releases_rollout_change", args=[rollout.pk])
+    assert rollout.state == State.DRAFT
+    assert rollout.requested_by == world.requester
+
+
+def test_a_request_without_a_reason_says_so_beside_the_field(world: World, sign_in: SignIn) -> None:
+    response = sign_in(world.requester).post(
+        reverse("admin:releases_rollout_add"), request_of(world, reason="")
+    )
+    assert response.status_code == 200
+    assert response.context["form"].errors["reason"]
+    assert not Rollout.objects.exists()
+
+
+def test_the_stable_version_is_no_candidate(world: World, sign_in: SignIn) -> None:
+    stable = world.service("product").stable
+    assert stable
+    given = request_of(world, candidate=stable.pk)
+    response = sign_in(world.requester).post(reverse("admin:releases_rollout_add"), given)
+    assert "already the stable one" in response.context["form"].errors["candidate"][0]
+
+
+def test_who_may_not_ask_is_not_shown_the_form(world: World, sign_in: SignIn) -> None:
+    assert sign_in(world.approver).get(reverse("admin:releases_rollout_add")).status_code == 403
+
+
+def test_editing_a_draft_changes_it_and_names_the_editor(world: World, sign_in: SignIn) -> None:
+    rollout = world.draft()
+    given = {
+        name: value for name, value in request_of(world, reason="better words").items() if name != "service"
+    }
+    sign_in(world.requester).post(reverse("admin:releases_rollout_edit", args=[rollout.pk]), given)
+    rollout.refresh_from_db()
+    assert rollout.reason == "better words"
+    assert rollout.edits.get().by == world.requester
+
+
+def test_what_is_submitted_is_not_edited(world: World, sign_in: SignIn) -> None:
+    rollout = world.pending()
+    given = {name: value for name, value in request_of(world, reason="other").items() if name != "service"}
+    response = sign_in(world.requester).post(reverse("admin:releases_rollout_edit", args=[rollout.pk]), given)
+    assert response.status_code == 200
+    assert response.context["form"].non_field_errors()
+    rollout.refresh_from_db()
+    assert rollout.reason == STATEMENTS["reason"]
+
+
+# A plan
+
+
+def test_a_plan_is_saved_with_its_steps(world: World, sign_in: SignIn) -> None:
+    steps = ({"weight": 1, "bake": "24 h"}, {"weight": 100, "bake": "90 s", "gate": "manual"})
+    sign_in(world.requester).post(reverse("admin:releases_rolloutplan_add"), posted(*steps))
+    plan = RolloutPlan.objects.get(name="new")
+    assert [(step.weight, step.bake_seconds, step.gate) for step in plan.steps.all()] == [
+        (1, 86400, "auto"),
+        (100, 90, "manual"),
+    ]
+    assert plan.created_by == world.requester
+
+
+def test_a_plan_that_goes_down_says_so_at_the_step(world: World, sign_in: SignIn) -> None:
+    steps = ({"weight": 50, "bake": "1 h"}, {"weight": 5, "bake": "1 h"})
+    response = sign_in(world.requester).post(reverse("admin:releases_rolloutplan_add"), posted(*steps))
+    assert response.status_code == 200
+    assert "goes down from 50 % to 5 %" in response.context["steps"].forms[1].errors["weight"][0]
+    assert not RolloutPlan.objects.filter(name="new").exists()
+
+
+def test_a_bad_rule_is_shown_at_its_step(world: World, sign_in: SignIn) -> None:
+    steps = (
+        {"weight": 5, "bake": "1 h", "rules": '[{"header": "x-user-id", "regex": "(", "to": "candidate"}]'},
+    )
+    response = sign_in(world.requester).post(reverse("admin:releases_rolloutplan_add"), posted(*steps))
+    assert response.context["steps"].forms[0].non_field_errors()
+
+
+def test_a_step_that_was_taken_out_is_not_saved(world: World, sign_in: SignIn) -> None:
+    steps = ({"weight": 5, "bake": "1 h"}, {"DELETE": "on"}, {"weight": 100, "bake": "1 h"})
+    sign_in(world.requester).post(reverse("admin:releases_rolloutplan_add"), posted(*steps))
+    assert [step.weight for step in RolloutPlan.objects.get(name="new").steps.all()] == [5, 100]
+
+
+def test_changing_a_plan_leaves_the_rollouts_alone(world: World, sign_in: SignIn) -> None:
+    rollout = world.draft()
+    url = reverse("admin:releases_rolloutplan_change", args=[world.plan.pk])
+    sign_in(world.requester).post(url, posted({"weight": 10, "bake": "1 h"}, initial=1, name="canary"))
+    rollout.refresh_from_db()
+    assert [step["weight"] for step in rollout.frozen_plan["steps"]] == [5, 50, 100]
+    assert [step.weight for step in world.plan.steps.all()] == [10]
+
+
+def test_a_viewer_reads_plans_and_saves_none(world: World, sign_in: SignIn) -> None:
+    client = sign_in(world.viewer)
+    url = reverse("admin:releases_rolloutplan_change", args=[world.plan.pk])
+    assert "Save the plan" not in client.get(url).content.decode()
+    assert client.post(url, posted({"weight": 10, "bake": "1 h"}, name="canary")).status_code == 403
+
+
+def test_a_plan_of_a_live_rollout_is_not_deleted(world: World, sign_in: SignIn) -> None:
+    world.pending()
+    sign_in(world.requester).post(
+        reverse("admin:releases_rolloutplan_delete", args=[world.plan.pk]), {"post": "yes"}
+    )
+    assert RolloutPlan.objects.filter(pk=world.plan.pk).exists()
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_every_template_makes_a_plan_that_is_accepted(world: World, number: int) -> None:
+    template = json.loads(plan_templates()[number].data)
+    data = posted(*template["steps"], strategy=template["strategy"])
+    form, steps = PlanForm(data), StepFormSet(data, prefix="steps")
+    assert form.is_valid(), form.errors
+    assert steps.is_valid(), steps.errors
+    saved = flow.save_plan(
+        name="from template",
+        strategy=template["strategy"],
+        steps=[step.as_step() for step in steps.kept()],
+        evidence=form.evidence(),
+        by=actor(world.requester),
+    )
+    assert saved.steps.count() == len(template["steps"])
+
+
+def test_a_saved_step_is_shown_as_it_was_written(world: World) -> None:
+    step = {
+        "weight": 0,
+        "bake": "36 h",
+        "sticky_header": "x-user-id",
+        "sticky_percent": "20",
+        "mirror_percent": "5",
+    }
+    form = StepForm({"gate": "manual", **step})
+    assert form.is_valid(), form.errors
+    plan = flow.save_plan(
+        name="round", steps=[form.as_step()], evidence={"policy": "guard"}, by=actor(world.requester)
+    )
+    shown = StepForm(initial=StepForm.initial_of(plan.steps.get()))
+    assert 'value="36 h"' in str(shown["bake"])
+    assert shown["sticky_percent"].value() == 20
+    assert shown["mirror_percent"].value() == 5
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds"),
+    [("24 h", 86400), ("1 d 12 h", 129600), ("5min", 300), ("90", 90), ("2 小时", 7200), ("3 天", 259200)],
+)
+def test_a_length_of_time_is_read_as_people_write_it(written: str, seconds: int) -> None:
+    assert LengthField().clean(written) == seconds
+
+
+# The catalogue
+
+
+def test_a_change_of_the_catalogue_is_audited_with_before_and_after(world: World, sign_in: SignIn) -> None:
+    url = reverse("admin:services_cluster_change", args=[world.cluster.pk])
+    given = {"name": "test", "prometheus_url": "http://new.istio-system:9090", "time_zone": "Asia/Shanghai"}
+    response = sign_in(world.operator).post(url, given)
+    assert response.status_code == 302, response.content.decode()[:2000]
+    event = AuditEvent.objects.get(action="change_cluster")
+    assert event.before["prometheus_url"] == "http://prometheus.istio-system:9090"
+    assert event.after["prometheus_url"] == "http://new.istio-system:9090"
+    assert event.user == world.operator
+
+
+def test_the_catalogue_is_changed_by_role(world: World, sign_in: SignIn) -> None:
+    url = reverse("admin:services_cluster_change", args=[world.cluster.pk])
+    assert sign_in(world.viewer).post(url, {"name": "mine"}).status_code == 403
+    assert Cluster.objects.get().name == "test"
+
+
+def test_a_changed_policy_counts_up_its_number(world: World, sign_in: SignIn) -> None:
+    url = reverse("admin:services_policy_change", args=[world.policy.pk])
+    assert sign_in(world.operator).post(url, {"name": "one vote", "approvals_needed": 2}).status_code == 403
+    sign_in(world.administrator).post(url, {"name": "one vote", "approvals_needed": 2})
+    policy = Policy.objects.get()
+    assert (policy.approvals_needed, policy.number) == (2, 2)
+
+
+def test_a_service_is_added_with_its_metrics_unset(world: World, sign_in: SignIn) -> None:
+    given = {
+        "cluster": world.cluster.pk,
+        "namespace": "shop",
+        "name": "cart",
+        "host": "cart",
+        "virtual_service": "cart",
+        "destination_rule": "cart",
+        "http_routes": "[]",
+        "policy": world.policy.pk,
+    }
+    response = sign_in(world.operator).post(reverse("admin:services_service_add"), given)
+    assert response.status_code == 302, response.content.decode()[:3000]
+    assert AuditEvent.objects.filter(action="create_service").count() == 1
+
+
+def test_a_version_is_registered_once_for_one_image(world: World, sign_in: SignIn) -> None:
+    service = world.service("product")
+    client = sign_in(world.requester)
+    given = {
+        "service": service.pk,
+        "name": "v3",
+        "subset": "v3",
+        "labels": '{"version": "v3"}',
+        "image": "shop/product:v3",
+    }
+    client.post(reverse("admin:services_version_add"), given)
+    assert Version.objects.get(name="v3").registered_by == world.requester
+    again = client.post(reverse("admin:services_version_add"), {**given, "image": "shop/product:other"})
+    assert again.status_code in {200, 302}
+    assert Version.objects.get(name="v3").image == "shop/product:v3"
+
+
+# People and tokens
+
+
+def test_a_new_role_is_audited(world: World, sign_in: SignIn) -> None:
+    given = {"user": world.viewer.pk, "name": "operator"}
+    sign_in(world.administrator).post(reverse("admin:releases_role_add"), given)
+    assert Role.objects.filter(user=world.viewer, name="operator").exists()
+    event = AuditEvent.objects.get(action="create_role")
+    assert event.after["user"] == str(world.viewer)
+
+
+def test_an_auditor_becomes_neither_approver_nor_operator(world: World, sign_in: SignIn) -> None:
+    given = {"user": world.auditor.pk, "name": "approver"}
+    response = sign_in(world.administrator).post(reverse("admin:releases_role_add"), given)
+    assert response.status_code == 200
+    assert not Role.objects.filter(user=world.auditor, name="approver").exists()
+
+
+def test_only_user_administrators_change_people(world: World, sign_in: SignIn) -> None:
+    url = reverse("admin:releases_user_change", args=[world.viewer.pk])
+    assert sign_in(world.operator).post(url, {"username": "x"}).status_code == 403
+    assert sign_in(world.operator).post(reverse("admin:releases_role_add"), {"user": 1}).status_code == 403
+
+
+def test_a_new_account_has_its_password_and_no_secret_in_the_trail(world: World, sign_in: SignIn) -> None:
+    given = {"username": "new", "title": "New", "password1": PASSWORD, "password2": PASSWORD}
+    response = sign_in(world.administrator).post(reverse("admin:releases_user_add"), given)
+    assert response.status_code == 302, response.content.decode()[:3000]
+    assert User.objects.get(username="new").check_password(PASSWORD)
+    assert PASSWORD not in AuditEvent.objects.get(action="create_user").text
+
+
+def test_the_secret_of_a_token_is_shown_once(world: World, sign_in: SignIn) -> None:
+    client = sign_in(world.requester)
+    ends = (timezone.localtime() + timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%S")
+    given = {"name": "ci", "scopes": ["read", "write"], "expires_at": ends}
+    response = client.post(reverse("admin:releases_apitoken_add"), given)
+    secret = response.context["secret"]
+    token = ApiToken.objects.get()
+    assert token.digest == ApiToken.digest_of(secret)
+    assert "no-store" in response["Cache-Control"]
+    assert secret not in client.get(reverse("admin:releases_apitoken_changelist")).content.decode()
+
+
+def test_a_person_sees_and_ends_only_her_own_tokens(world: World, sign_in: SignIn) -> None:
+    ends = timezone.now() + timedelta(days=1)
+    token, _secret = flow.issue_token(
+        user=world.requester, name="ci", scopes=["read"], expires_at=ends, by=actor(world.requester)
+    )
+    url = reverse("admin:releases_apitoken_revoke", args=[token.pk])
+    assert sign_in(world.operator).post(url).status_code == 404
+    assert sign_in(world.requester).get(url).status_code == 405
+    sign_in(world.requester).post(url)
+    token.refresh_from_db()
+    assert token.revoked_at is not None
+
+
+def test_the_refused_save_of_a_form_is_audited(world: World, sign_in: SignIn) -> None:
+    rollout = world.pending()
+    sign_in(world.operator).post(
+        reverse("admin:releases_rollout_event", args=[rollout.pk, Event.SUBMIT.slug])
+    )
+    assert AuditEvent.objects.filter(rollout=rollout, outcome=AuditEvent.Outcome.REFUSED).count() == 1

@@ -1,0 +1,170 @@
+"""Lists and the board: what they show, that they stay fast, and that nothing audited can be changed."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from django.contrib import admin
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from releases import flow
+from releases.domain.states import Event
+from releases.models import AuditEvent, MetricSnapshot, Rollout, Verdict
+from tests.admin.conftest import SignIn
+from tests.admin.world import World, actor
+
+LISTS = [
+    "releases_rollout",
+    "releases_rolloutplan",
+    "releases_auditevent",
+    "releases_metricsnapshot",
+    "releases_verdict",
+    "releases_user",
+    "releases_role",
+    "releases_apitoken",
+    "services_cluster",
+    "services_service",
+    "services_version",
+    "services_metric",
+    "services_policy",
+    "auth_group",
+]
+
+
+def list_of(name: str, query: str = "") -> str:
+    return reverse(f"admin:{name}_changelist") + query
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_every_list_opens_for_the_operator(world: World, sign_in: SignIn, name: str) -> None:
+    world.running()
+    response = sign_in(world.operator).get(list_of(name))
+    assert response.status_code == 200
+    assert 'name="action"' not in response.content.decode()
+
+
+def test_no_list_has_an_action() -> None:
+    with_actions = [model for model, owner in admin.site._registry.items() if owner.actions is not None]
+    assert with_actions == []
+
+
+@pytest.mark.parametrize(
+    "name", ["releases_rollout", "releases_auditevent", "services_version", "releases_verdict"]
+)
+def test_more_rows_cost_no_more_queries(world: World, sign_in: SignIn, name: str) -> None:
+    world.running("product")
+    client = sign_in(world.operator)
+    client.get(list_of(name))
+    with CaptureQueriesContext(connection) as few:
+        client.get(list_of(name))
+    for service in ("order", "payment"):
+        world.running(service)
+    with CaptureQueriesContext(connection) as many:
+        client.get(list_of(name))
+    assert len(many) == len(few), [query["sql"][:160] for query in many]
+
+
+def test_the_board_shows_what_waits_for_me(world: World, sign_in: SignIn) -> None:
+    world.pending("product")
+    world.running("order")
+    html = sign_in(world.approver).get(reverse("admin:index")).content.decode()
+    assert "product waits for your decision on v2" in html
+    assert re.search(r'Approvals<span class="count">1<', html)
+    asked = sign_in(world.requester).get(reverse("admin:index")).content.decode()
+    assert "Nothing waits for your decision." in asked
+    assert "Mine, not finished" in asked
+
+
+def test_the_board_costs_no_more_with_more_rollouts(world: World, sign_in: SignIn) -> None:
+    client = sign_in(world.approver)
+    world.pending("product")
+    client.get(reverse("admin:index"))
+    with CaptureQueriesContext(connection) as few:
+        client.get(reverse("admin:index"))
+    world.pending("order")
+    world.pending("payment")
+    with CaptureQueriesContext(connection) as many:
+        client.get(reverse("admin:index"))
+    assert len(many) == len(few)
+
+
+def test_needs_me_lists_what_this_person_may_decide(world: World, sign_in: SignIn) -> None:
+    waiting = world.pending("product")
+    world.draft("order")
+    for_me = sign_in(world.approver).get(list_of("releases_rollout", "?mine=needs-me")).content.decode()
+    not_for_me = sign_in(world.requester).get(list_of("releases_rollout", "?mine=needs-me")).content.decode()
+    assert f"{waiting} product" in for_me
+    assert " order" not in for_me
+    assert f"{waiting} product" not in not_for_me
+
+
+def test_a_vote_takes_the_rollout_from_my_list(world: World, sign_in: SignIn) -> None:
+    world.policy.approvals_needed = 2
+    world.policy.save()
+    rollout = world.pending()
+    flow.perform(rollout, Event.APPROVE, by=actor(world.approver), fingerprint=rollout.fingerprint)
+    html = sign_in(world.approver).get(list_of("releases_rollout", "?mine=needs-me")).content.decode()
+    assert f"{rollout} product" not in html
+
+
+def test_rollouts_are_filtered_by_state(world: World, sign_in: SignIn) -> None:
+    draft, running = world.draft("product"), world.running("order")
+    html = sign_in(world.operator).get(list_of("releases_rollout", "?state__exact=running")).content.decode()
+    assert f"{running} order" in html
+    assert f"{draft} product" not in html
+
+
+@pytest.mark.parametrize("model", [AuditEvent, MetricSnapshot, Verdict], ids=lambda model: model.__name__)
+def test_what_was_recorded_has_no_add_change_or_delete(world: World, sign_in: SignIn, model: type) -> None:
+    world.running()
+    row = model.objects.first()
+    name = f"releases_{model._meta.model_name}"
+    client = sign_in(world.operator)
+    assert client.get(reverse(f"admin:{name}_add")).status_code == 403
+    assert client.post(reverse(f"admin:{name}_change", args=[row.pk]), {"reason": "x"}).status_code == 403
+    assert client.post(reverse(f"admin:{name}_delete", args=[row.pk]), {"post": "yes"}).status_code == 403
+    page = client.get(reverse(f"admin:{name}_change", args=[row.pk])).content.decode()
+    assert "<button" not in page[page.index("<main") :]
+    assert model.objects.filter(pk=row.pk).exists()
+
+
+def test_a_rollout_is_not_deleted(world: World, sign_in: SignIn) -> None:
+    rollout = world.draft()
+    client = sign_in(world.operator)
+    assert (
+        client.post(reverse("admin:releases_rollout_delete", args=[rollout.pk]), {"post": "yes"}).status_code
+        == 403
+    )
+    assert Rollout.objects.filter(pk=rollout.pk).exists()
+
+
+def test_an_audit_event_has_a_page_with_before_and_after(world: World, sign_in: SignIn) -> None:
+    rollout = world.approved()
+    event = AuditEvent.objects.get(rollout=rollout, action="approve")
+    html = (
+        sign_in(world.auditor)
+        .get(reverse("admin:releases_auditevent_change", args=[event.pk]))
+        .content.decode()
+    )
+    assert "state: pending" in html
+    assert "state: approved" in html
+    assert event.hash in html
+    assert "read it" in html
+
+
+def test_the_trail_is_searched_by_actor_and_read_by_role(world: World, sign_in: SignIn) -> None:
+    world.approved()
+    url = list_of("releases_auditevent", f"?q={world.approver.username}")
+    html = sign_in(world.auditor).get(url).content.decode()
+    assert "1 row" in html
+    assert sign_in(world.viewer).get(url).status_code == 403
+
+
+def test_the_history_of_a_row_is_its_audit_events(world: World, sign_in: SignIn) -> None:
+    client = sign_in(world.operator)
+    response = client.get(reverse("admin:releases_rolloutplan_history", args=[world.plan.pk]), follow=True)
+    assert response.status_code == 200
+    assert "1 row" in response.content.decode()
