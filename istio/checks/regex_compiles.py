@@ -25,18 +25,20 @@ def _judged(pattern: str, *, path: str) -> Iterator[Finding]:
     try:
         size = program_size(pattern)
     except BadRegex as error:
-        message = f"{pattern[:60]!r} is not RE2 ({error}): Envoy refuses the configuration. Correct it."
+        message = (
+            f"Pattern {pattern[:60]!r} is not RE2 ({error}): Envoy refuses the configuration. Correct it."
+        )
         yield Finding(CODE, Severity.ERROR, path, message)
         return
     if size > ISTIO_PROGRAM_SIZE:
         message = (
-            f"{pattern[:60]!r} compiles to {size} steps, Envoy takes {ISTIO_PROGRAM_SIZE}: "
+            f"Pattern {pattern[:60]!r} compiles to {size} steps, Envoy takes {ISTIO_PROGRAM_SIZE}: "
             "it refuses the configuration. Shorten it."
         )
         yield Finding(CODE, Severity.ERROR, path, message)
     elif size > MAX_PROGRAM_SIZE:
         message = (
-            f"{pattern[:60]!r} compiles to {size} steps. Istio's proxies take {ISTIO_PROGRAM_SIZE}, "
+            f"Pattern {pattern[:60]!r} compiles to {size} steps. Istio's proxies take {ISTIO_PROGRAM_SIZE}, "
             f"an Envoy without Istio's settings {MAX_PROGRAM_SIZE}: shorten it if you have such."
         )
         yield Finding(CODE, Severity.WARNING, path, message)

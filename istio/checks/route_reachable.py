@@ -28,7 +28,7 @@ def find(facts: CheckFacts) -> Iterator[Finding]:
                     CODE,
                     Severity.ERROR,
                     str(place),
-                    f"{earlier_place}{f' {name!r}' if name else ''} takes every request before {place} can: "
+                    f"Route {earlier_place}{f' {name!r}' if name else ''} takes every request before {place} can: "
                     "no weight here has any effect. Move the route up, or narrow the earlier one.",
                 )
                 break

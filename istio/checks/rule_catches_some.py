@@ -29,9 +29,7 @@ def find(facts: CheckFacts) -> Iterator[Finding]:
         name = route_name(route, place=place)
         for earlier_place, earlier in http[: place.index]:
             if route_covers(earlier, route, gateways=gateways, where=str(earlier_place)):
-                message = (
-                    f"{name} catches nobody: {earlier_place} takes its requests first. Reorder or drop it."
-                )
+                message = f"Route {name} catches nobody: {earlier_place} takes its requests first. Reorder or drop it."
                 yield Finding(CODE, Severity.WARNING, f"{place}/match", message)
                 break
         base = next(
@@ -39,7 +37,9 @@ def find(facts: CheckFacts) -> Iterator[Finding]:
         )
         without = {"match": [_narrowing(entry, place=place) for entry in _entries(route, place=place)]}
         if base is not None and route_covers(without, base, gateways=gateways, where=str(place)):
-            message = f"{name} catches everybody who has the header: nothing is told apart. Name a value."
+            message = (
+                f"Route {name} catches everybody who has the header: nothing is told apart. Name a value."
+            )
             yield Finding(CODE, Severity.WARNING, f"{place}/match", message)
 
 
