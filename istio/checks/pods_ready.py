@@ -9,6 +9,7 @@ from istio.checks.facts import CheckFacts
 from istio.checks.finding import Finding, Severity
 from istio.documents import (
     describe,
+    fqdn,
     mapping_at,
     name_of,
     namespace_of,
@@ -27,7 +28,11 @@ def find(facts: CheckFacts) -> Iterator[Finding]:
     labels = labels_of_candidate(facts)
     version = facts.candidate_version
     path = f"subset {version.subset}" if version.subset else version.host
-    mine = [item for item in facts.deployments if _is_selected(item, labels=labels, facts=facts)]
+    mine = [
+        item
+        for item in facts.deployments
+        if _is_selected(item, labels={**_selector(facts), **labels}, facts=facts)
+    ]
     if not labels or not facts.goes_up:
         return
     if not mine:
@@ -53,6 +58,15 @@ def labels_of_candidate(facts: CheckFacts) -> Mapping[str, str]:
             if name == version.subset:
                 return labels
     return facts.candidate_labels
+
+
+def _selector(facts: CheckFacts) -> Manifest:
+    """Return what the host's Service selects: a subset divides those pods, its labels alone say little."""
+    for service in facts.services:
+        host = fqdn(name_of(service), namespace=namespace_of(service, default=facts.namespace))
+        if host == facts.candidate_version.host:
+            return mapping_at(spec_of(service), "selector", where=describe(service))
+    return {}
 
 
 def _is_selected(deployment: Manifest, *, labels: Mapping[str, str], facts: CheckFacts) -> bool:

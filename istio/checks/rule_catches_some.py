@@ -29,7 +29,7 @@ def find(facts: CheckFacts) -> Iterator[Finding]:
         name = route_name(route, place=place)
         for earlier_place, earlier in http[: place.index]:
             if route_covers(earlier, route, gateways=gateways, where=str(earlier_place)):
-                message = f"Route {name} catches nobody: {earlier_place} takes its requests first. Reorder or drop it."
+                message = f"Route {name} catches nobody: {earlier_place} is first. Reorder or drop it."
                 yield Finding(CODE, Severity.WARNING, f"{place}/match", message)
                 break
         base = next(
