@@ -28,8 +28,8 @@ def find(facts: CheckFacts) -> Iterator[Finding]:
                     CODE,
                     Severity.ERROR,
                     str(place),
-                    f"Route {earlier_place}{f' {name!r}' if name else ''} takes every request before {place}: "
-                    "no weight here counts. Move the route up, or narrow the earlier one.",
+                    f"Route {earlier_place}{f' {name!r}' if name else ''} is before {place} and takes all: "
+                    "its weights count for nothing. Move the route up, or narrow the earlier one.",
                 )
                 break
 

@@ -107,6 +107,11 @@ ROWS: list[tuple[str, dict[str, Any], Expected]] = [
         [("WEIR0103", E, "subset v2")],
     ),
     (
+        "another service has pods of the same version",
+        {"deployments": [deployment("v2", app="order")]},
+        [("WEIR0103", E, "subset v2")],
+    ),
+    (
         "its pods run in another namespace",
         {"deployments": [{**deployment("v2"), "metadata": {"name": "product-v2", "namespace": "test"}}]},
         [("WEIR0103", E, "subset v2")],

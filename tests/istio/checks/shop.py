@@ -17,8 +17,8 @@ def named(kind: str, name: str = "product", *, namespace: str = "shop", **spec: 
     return {"kind": kind, "metadata": {"name": name, "namespace": namespace}, "spec": spec}
 
 
-def deployment(version: str, *, ready: int = 2, wanted: int = 2) -> Manifest:
-    labels = {"app": "product", "version": version}
+def deployment(version: str, *, app: str = "product", ready: int = 2, wanted: int = 2) -> Manifest:
+    labels = {"app": app, "version": version}
     made = named(
         "Deployment", f"product-{version}", replicas=wanted, template={"metadata": {"labels": labels}}
     )
@@ -42,7 +42,7 @@ def facts(**changes: Any) -> CheckFacts:
         "namespace": "shop",
         "destination_rules": [destination_rule("v1", "v2")],
         "virtual_services": [document()],
-        "services": [named("Service", ports=[{"port": 8080}])],
+        "services": [named("Service", ports=[{"port": 8080}], selector={"app": "product"})],
         "deployments": [deployment("v1"), deployment("v2")],
         "gateways": [named("Gateway", "front")],
         "candidate_labels": {"version": "v2"},
