@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -206,7 +206,7 @@ class BaseStepFormSet(_FormSet):
         return True
 
 
-StepFormSet = forms.formset_factory(
+_StepFormSet = forms.formset_factory(
     StepForm,
     formset=BaseStepFormSet,
     extra=0,
@@ -215,3 +215,12 @@ StepFormSet = forms.formset_factory(
     validate_min=True,
     can_delete=True,
 )
+
+
+def step_forms(given: Mapping[str, Any] | None, *, plan: RolloutPlan | None = None) -> BaseStepFormSet:
+    """Return the steps as they were posted, or as the plan has them, or one empty step."""
+    initial = [StepForm.initial_of(step) for step in plan.steps.all()] if plan else None
+    forms_of_steps = cast("BaseStepFormSet", _StepFormSet(given, prefix="steps", initial=initial))
+    if initial and given is None:
+        forms_of_steps.min_num = 0  # Django would add an empty step to those that are there
+    return forms_of_steps

@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy
 from releases import flow
 from releases.admin.actor import actor_of, may
 from releases.admin.base import OperationsAdmin
-from releases.admin.plan_forms import PlanForm, StepForm, StepFormSet
+from releases.admin.plan_forms import BaseStepFormSet, PlanForm, step_forms
 from releases.admin.plan_templates import plan_templates
 from releases.domain import BadPlan, DomainError
 from releases.domain.roles import Action
@@ -93,13 +93,7 @@ class RolloutPlanAdmin(OperationsAdmin[RolloutPlan]):
         """Show the form with its steps, or save both at once."""
         given = request.POST or None
         form = PlanForm(given, initial=PlanForm.initial_of(plan) if plan else None)
-        steps = StepFormSet(
-            given,
-            prefix="steps",
-            initial=[StepForm.initial_of(step) for step in plan.steps.all()] if plan else None,
-        )
-        if plan:
-            steps.min_num = 0
+        steps = step_forms(given, plan=plan)
         if form.is_valid() and steps.is_valid() and (saved := self._save(request, form, steps, plan=plan)):
             self.message_user(
                 request,
@@ -120,7 +114,7 @@ class RolloutPlanAdmin(OperationsAdmin[RolloutPlan]):
         return TemplateResponse(request, "releases/plan_form.html", context)
 
     def _save(
-        self, request: HttpRequest, form: PlanForm, steps: Any, *, plan: RolloutPlan | None
+        self, request: HttpRequest, form: PlanForm, steps: BaseStepFormSet, *, plan: RolloutPlan | None
     ) -> RolloutPlan | None:
         """Save by ``flow``, or show its refusal where it belongs and return None."""
         named = {name: form.cleaned_data[name] for name in ("name", "title", "strategy")}

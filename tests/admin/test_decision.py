@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from html import unescape
+from typing import Any
 
 import pytest
 from django.contrib.messages import get_messages
@@ -266,7 +267,7 @@ def test_the_open_page_can_watch_the_fingerprint_in_one_query(world: World, sign
 
 
 def test_the_tester_says_where_a_request_goes(world: World, sign_in: SignIn) -> None:
-    steps = [
+    steps: list[dict[str, Any]] = [
         {
             "weight": 0,
             "bake_seconds": 30,

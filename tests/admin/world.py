@@ -138,9 +138,15 @@ class World:
 
     def draft(self, name: str = "product", *, by: User | None = None) -> Rollout:
         service = self.service(name)
-        candidate = service.versions.get(name="v2")
         return flow.create(
-            service=service, candidate=candidate, plan=self.plan, by=actor(by or self.requester), **STATEMENTS
+            service=service,
+            candidate=service.versions.get(name="v2"),
+            plan=self.plan,
+            by=actor(by or self.requester),
+            reason=STATEMENTS["reason"],
+            impact=STATEMENTS["impact"],
+            test_evidence=STATEMENTS["test_evidence"],
+            rollback_note=STATEMENTS["rollback_note"],
         )
 
     def pending(self, name: str = "product", *, by: User | None = None) -> Rollout:
