@@ -4,9 +4,15 @@ import type { paths } from './contract'
 import { noteServerTime } from './clock'
 import { asProblem, problemFrom } from './problem'
 
-/** The CSRF cookie's name depends on the portal's port, so the page carries the token itself. */
+let freshToken = ''
+
+/** The CSRF cookie's name depends on the portal's port, so the page carries the token; `me/` renews it after a log-in. */
 export function csrfToken(): string {
-  return document.querySelector<HTMLMetaElement>('meta[name="csrf-token"]')?.content ?? ''
+  return freshToken || (document.querySelector<HTMLMetaElement>('meta[name="csrf-token"]')?.content ?? '')
+}
+
+export function noteCsrfToken(token: string | undefined): void {
+  if (token) freshToken = token
 }
 
 export function loginHref(here = `${location.pathname}${location.search}`): string {

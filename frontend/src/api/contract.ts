@@ -245,6 +245,7 @@ export interface MeRow {
   is_superuser: boolean
   channel: string
   waiting_approvals: number
+  csrf_token?: string
 }
 
 type Get<Answer, Query = Record<string, never>, Path = Record<string, never>> = {
@@ -303,6 +304,7 @@ export interface ServiceDetail extends ServiceBrief {
   virtual_service: string
   destination_rule: string
   stable: VersionBrief | null
+  metrics: string[]
 }
 
 export interface ChainRow {
@@ -311,6 +313,7 @@ export interface ChainRow {
   verified_at: string
   first_bad?: number | null
   detail?: string
+  head?: string
 }
 
 export interface paths {

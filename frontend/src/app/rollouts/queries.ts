@@ -27,6 +27,11 @@ async function fetchRollout(id: number): Promise<RolloutPage> {
   return rolloutDetailFromApi(await answer(api.GET('/api/v1/rollouts/{id}/', { params: { path: { id } } })))
 }
 
+/** The same question as the rollout's own page asks, at the calm pace of a page that only looks ahead. */
+export function rolloutOptions(id: number) {
+  return { queryKey: rolloutKeys.detail(id), queryFn: () => fetchRollout(id), refetchInterval: CALM_MS / 3 }
+}
+
 export function useRollout(id: Id) {
   return useQuery({
     queryKey: computed(() => rolloutKeys.detail(toValue(id))),

@@ -1,6 +1,6 @@
 /** Who is looking, and what waits for them. */
 import { useQuery } from '@tanstack/vue-query'
-import { answer, api } from '@/api/client'
+import { answer, api, noteCsrfToken } from '@/api/client'
 import type { MeRow } from '@/api/contract'
 
 export type Me = ReturnType<typeof meFromApi>
@@ -19,7 +19,11 @@ const EVERY_MS = 15_000
 export function useMe() {
   return useQuery({
     queryKey: ['me'],
-    queryFn: async () => meFromApi(await answer(api.GET('/api/v1/me/'))),
+    queryFn: async () => {
+      const row = await answer(api.GET('/api/v1/me/'))
+      noteCsrfToken(row.csrf_token)
+      return meFromApi(row)
+    },
     refetchInterval: EVERY_MS,
   })
 }

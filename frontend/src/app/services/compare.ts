@@ -1,0 +1,138 @@
+/** The charts that compare two versions, as pure data: which figures, in which unit, with which limit. */
+import { shifted, smoothed, type ChartSpec } from '@/app/charts/chart'
+import type { Band, Limit, Line } from '@/app/charts/plot'
+import type { RolloutPage } from '@/app/rollouts/rollout'
+import type { Names } from '@/app/traffic/traffic'
+import type { Format } from '@/format'
+import { FIGURES, KPIS, linesOf, type Figure, type Metric, type Series } from './service'
+
+type Translate = (key: string, params?: Record<string, unknown>) => string
+
+const TITLE = {
+  success_ratio: 'figure.success_ratio',
+  error_ratio: 'figure.error_ratio',
+  p50_ms: 'figure.p50_ms',
+  p95_ms: 'figure.p95_ms',
+  p99_ms: 'figure.p99_ms',
+  rps: 'figure.rps',
+  payment_success_ratio: 'figure.payment_success_ratio',
+  conversions_per_second: 'figure.conversions_per_second',
+  dwell_mean_seconds: 'figure.dwell_mean_seconds',
+} satisfies Record<Figure, string>
+
+const NOTE = {
+  success_ratio: 'figure.note.success_ratio',
+  error_ratio: 'figure.note.error_ratio',
+  p50_ms: 'figure.note.p50_ms',
+  p95_ms: 'figure.note.p95_ms',
+  p99_ms: 'figure.note.p99_ms',
+  rps: 'figure.note.rps',
+  payment_success_ratio: 'figure.note.payment_success_ratio',
+  conversions_per_second: 'figure.note.conversions_per_second',
+  dwell_mean_seconds: 'figure.note.dwell_mean_seconds',
+} satisfies Record<Figure, string>
+
+type Kind = 'ratio' | 'ms' | 'rate' | 'seconds'
+const KIND = {
+  success_ratio: 'ratio',
+  error_ratio: 'ratio',
+  p50_ms: 'ms',
+  p95_ms: 'ms',
+  p99_ms: 'ms',
+  rps: 'rate',
+  payment_success_ratio: 'ratio',
+  conversions_per_second: 'rate',
+  dwell_mean_seconds: 'seconds',
+} satisfies Record<Figure, Kind>
+
+const UNIT = { ratio: 'unit.percent', ms: 'unit.ms', rate: 'unit.per_second', seconds: 'unit.seconds' } satisfies Record<Kind, string>
+
+/** Which metric of the catalogue judges which figure; the first word of its name that is known decides. */
+const JUDGED_BY: Partial<Record<Figure, RegExp>> = {
+  success_ratio: /^(errors?|success)/,
+  error_ratio: /^(errors?|success)/,
+  payment_success_ratio: /^payment/,
+  p95_ms: /^p95/,
+  p99_ms: /^p99/,
+  p50_ms: /^p50/,
+}
+
+const KPI_ORDER: readonly Figure[] = KPIS
+const ALL: readonly Figure[] = [...KPIS, ...FIGURES]
+/** Points to each side that a limit is smoothed over. */
+const REACH = 4
+
+export interface Words {
+  t: Translate
+  f: Format
+}
+
+/** Every figure the service has, business figures apart, in reading order. */
+export function compare(series: Series, names: Names, metrics: readonly Metric[], words: Words): { kpis: ChartSpec[]; figures: ChartSpec[] } {
+  const charts = ALL.flatMap((figure) => {
+    const lines = linesOf(series, figure, names)
+    return lines.length || !KPI_ORDER.includes(figure) ? [chartOf(figure, lines, metrics, words)] : []
+  })
+  const isKpi = (chart: ChartSpec): boolean => KPI_ORDER.some((figure) => figure === chart.key)
+  return { kpis: charts.filter(isKpi), figures: charts.filter((chart) => !isKpi(chart)) }
+}
+
+function chartOf(figure: Figure, lines: Line[], metrics: readonly Metric[], { t, f }: Words): ChartSpec {
+  const kind: Kind = KIND[figure]
+  const ratio = kind === 'ratio'
+  return {
+    key: figure,
+    title: t(TITLE[figure]),
+    unit: t(UNIT[kind]),
+    lines,
+    limit: limitOf(figure, lines, metrics, { t, f }),
+    ...(ratio ? { floor: 0, ceiling: 1 } : { floor: 0, zero: true }),
+    show: show(kind, { t, f }),
+    tick: (value, decimals) => (ratio ? f.digits(value * 100, Math.max(0, decimals - 2), Math.max(0, decimals - 2)) : f.digits(value, 0, decimals)),
+    note: t(NOTE[figure]),
+  }
+}
+
+function show(kind: Kind, { t, f }: Words): (value: number) => string {
+  switch (kind) {
+    case 'ratio':
+      return (value) => f.ratio(value)
+    case 'ms':
+      return f.ms
+    case 'rate':
+      return (value) => t('unit.rate', { n: f.rate(value) })
+    case 'seconds':
+      return (value) => t('time.s', { n: f.digits(value, 0, 1) })
+  }
+}
+
+/** The candidate is judged against the stable version at the same moment, so the limit moves with it. */
+function limitOf(figure: Figure, lines: readonly Line[], metrics: readonly Metric[], { t, f }: Words): Limit | null {
+  const stable = lines.find((line) => line.role === 'stable')
+  const pattern = JUDGED_BY[figure]
+  const metric = pattern && metrics.find((known) => pattern.test(known.name))
+  if (!stable || !metric?.margin || lines.length < 2) return null
+  const points = smoothed(stable.points, REACH)
+  if (KIND[figure] === 'ratio') {
+    const below = figure !== 'error_ratio'
+    const label = t(below ? 'figure.limit.below' : 'figure.limit.above', { points: f.digits(metric.margin * 100, 0, 2), stable: stable.name })
+    return { points: shifted(points, (value) => (below ? value - metric.margin : value + metric.margin)), side: below ? 'below' : 'above', label }
+  }
+  const label = t('figure.limit.slower', { percent: f.percent(metric.margin * 100), stable: stable.name })
+  return { points: shifted(points, (value) => value * (1 + metric.margin)), side: 'above', label }
+}
+
+/** Each step as a band of the time axis, and what came before the first. */
+export function stepBands(rollout: Pick<RolloutPage, 'steps' | 'endedAt' | 'startedAt'> | null, range: { from: number; until: number }, { t, f }: Words): Band[] {
+  const begun = (rollout?.steps ?? []).filter((step) => step.startedAt !== null)
+  const first = begun[0]?.startedAt
+  if (!first) return []
+  const bands: Band[] = first > range.from ? [{ from: range.from, until: first, label: t('figure.before') }] : []
+  begun.forEach((step, index) => {
+    const until = begun[index + 1]?.startedAt ?? step.endedAt ?? rollout?.endedAt ?? range.until
+    bands.push({ from: step.startedAt ?? 0, until, label: f.percent(step.written ?? step.weight) })
+  })
+  const end = bands.at(-1)?.until ?? range.until
+  if (end < range.until) bands.push({ from: end, until: range.until, label: t('figure.after') })
+  return bands
+}

@@ -1,0 +1,65 @@
+/** Services from the API: the row, where its traffic goes, how its versions do. */
+import { keepPreviousData, useQuery } from '@tanstack/vue-query'
+import { computed, toValue, type MaybeRefOrGetter } from 'vue'
+import { answer, api } from '@/api/client'
+import { rowsOf } from '@/api/pages'
+import { CALM_MS, LIVE_MS } from '@/app/rollouts/queries'
+import { trafficFromApi, type Names } from '@/app/traffic/traffic'
+import { metricFromApi, seriesFromApi, serviceFromApi } from './service'
+
+type Id = MaybeRefOrGetter<number | null>
+
+export const serviceKeys = {
+  all: ['services'] as const,
+  detail: (id: number | null) => [...serviceKeys.all, id] as const,
+  traffic: (id: number | null) => [...serviceKeys.detail(id), 'traffic'] as const,
+  series: (id: number | null, seconds: number, step: number) => [...serviceKeys.detail(id), 'series', seconds, step] as const,
+}
+
+/** Charts need not move as often as a state does. */
+const CHART_MS = 5_000
+
+export function useService(id: Id) {
+  return useQuery({
+    queryKey: computed(() => serviceKeys.detail(toValue(id))),
+    queryFn: async () => serviceFromApi(await answer(api.GET('/api/v1/services/{id}/', { params: { path: { id: toValue(id) ?? 0 } } }))),
+    enabled: computed(() => toValue(id) !== null),
+    refetchInterval: CALM_MS,
+  })
+}
+
+export function useTraffic(id: Id, names: MaybeRefOrGetter<Names>, live: MaybeRefOrGetter<boolean>) {
+  const query = useQuery({
+    queryKey: computed(() => serviceKeys.traffic(toValue(id))),
+    queryFn: () => answer(api.GET('/api/v1/services/{id}/traffic/', { params: { path: { id: toValue(id) ?? 0 } } })),
+    enabled: computed(() => toValue(id) !== null),
+    refetchInterval: () => (toValue(live) ? LIVE_MS : CALM_MS),
+  })
+  return { ...query, data: computed(() => (query.data.value ? trafficFromApi(query.data.value, toValue(names)) : undefined)) }
+}
+
+export function useSeries(id: Id, range: MaybeRefOrGetter<{ seconds: number; step: number }>, live: MaybeRefOrGetter<boolean>) {
+  return useQuery({
+    queryKey: computed(() => serviceKeys.series(toValue(id), toValue(range).seconds, toValue(range).step)),
+    queryFn: async () => {
+      const params = { path: { id: toValue(id) ?? 0 }, query: toValue(range) }
+      return seriesFromApi(await answer(api.GET('/api/v1/services/{id}/metrics/', { params })))
+    },
+    enabled: computed(() => toValue(id) !== null),
+    refetchInterval: () => (toValue(live) ? CHART_MS : CALM_MS),
+    // A longer range must not blank the charts while it is being read.
+    placeholderData: keepPreviousData,
+  })
+}
+
+export function useMetrics() {
+  return useQuery({
+    queryKey: ['metrics'],
+    queryFn: async () => rowsOf(await answer(api.GET('/api/v1/metrics/'))).map(metricFromApi),
+    staleTime: 300_000,
+  })
+}
+
+export function useClusters() {
+  return useQuery({ queryKey: ['clusters'], queryFn: async () => rowsOf(await answer(api.GET('/api/v1/clusters/'))), staleTime: 300_000 })
+}
