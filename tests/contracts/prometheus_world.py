@@ -148,6 +148,10 @@ class PrometheusWorld:
     def serve(self, target: Target, version: str, counts: Counts) -> None:
         self._endpoint.add(_as_counters(target, version, counts))
 
+    def export(self, metric: str, value: float, **labels: str) -> None:
+        """Add to any counter of the endpoint."""
+        self._endpoint.add({(metric, _labels(labels)): value})
+
     def tick(self) -> datetime:
         """Wait for a scrape that began after this call; return the moment of its samples."""
         called, deadline = time.time(), time.monotonic() + PATIENCE_SECONDS
