@@ -1,6 +1,7 @@
 /** A rollout as the pages know it. Raw API objects stop here; every map over a state is exhaustive. */
 import type { AllowedEventRow, ApprovalRow, Json, RolloutDetail, RolloutEvent, RolloutRow, RolloutState, StepOutcome, StepRow, Strategy } from '@/api/contract'
 import type { IconName } from '@/app/shell/icons'
+import { rulesFromApi, stickyFromApi } from '@/app/traffic/rules'
 import { instant } from '@/format'
 import { verdictFromApi } from './verdict'
 
@@ -52,6 +53,7 @@ export function rolloutDetailFromApi(row: RolloutDetail) {
     rollbackNote: row.rollback_note,
     ticket: row.ticket,
     evidencePolicy: text(row.evidence.policy),
+    intervalSeconds: typeof row.evidence.interval_seconds === 'number' ? row.evidence.interval_seconds : null,
     steps: row.steps.map(stepFromApi),
     approvals: row.approvals.map(approvalFromApi),
     approvalsNeeded: row.approvals_needed,
@@ -66,7 +68,9 @@ export function stepFromApi(row: StepRow) {
     bakeSeconds: row.planned.bake_seconds,
     gate: row.planned.gate,
     notBefore: instant(row.planned.not_before),
-    hasRules: row.planned.rules.length > 0 || row.planned.sticky !== null,
+    rules: rulesFromApi(row.planned.rules),
+    sticky: stickyFromApi(row.planned.sticky),
+    hasMirror: row.planned.mirror !== null,
     written: row.written,
     observed: row.observed,
     startedAt: instant(row.started_at),

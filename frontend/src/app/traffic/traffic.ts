@@ -1,5 +1,6 @@
 /** Where the requests of a service go: what Weir decided, what the mesh is told, what arrives. */
-import type { Json, Shares, TrafficRow } from '@/api/contract'
+import type { Shares, TrafficRow } from '@/api/contract'
+import { rulesFromApi } from './rules'
 
 /** Percent of requests; `other` are destinations that are neither stable nor candidate. */
 export interface Split {
@@ -23,7 +24,7 @@ export function trafficFromApi(row: TrafficRow, names: Names) {
     requests: row.requests ? Object.values(row.requests).reduce((sum, count) => sum + count, 0) : null,
     requestsOfCandidate: row.requests?.[names.candidate] ?? null,
     matched: row.matched,
-    rules: row.rules ?? [],
+    rules: rulesFromApi(row.rules ?? []),
     drift: row.drift ?? null,
     problem: row.problem ?? '',
   }
@@ -88,15 +89,4 @@ export function segments(split: Split, expected: Split | null): { kind: 'stable'
       { kind: 'other', percent: split.other },
     ] as const
   ).filter((segment) => segment.percent > 0.05)
-}
-
-/** A rule of the mesh in the order in which it is tried. */
-export interface Rule {
-  name: string
-  conditions: { on: string; op: 'exact' | 'prefix' | 'regex' | 'in' | 'present'; value: string }[]
-  to: 'stable' | 'candidate' | string
-}
-
-export function asText(value: Json): string {
-  return typeof value === 'string' ? value : JSON.stringify(value)
 }
