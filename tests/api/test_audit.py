@@ -1,0 +1,133 @@
+"""The audit trail: found by what an auditor knows, closed to those without the role, checked as a chain."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+from rest_framework.test import APIClient
+
+from releases.models import AuditEvent
+from tests.api.conftest import World, approved, draft
+
+Bearer = Callable[..., APIClient]
+AUDIT = "/api/v1/audit/"
+
+
+@pytest.fixture
+def found(world: World, bearer: Bearer) -> Callable[..., list[dict[str, Any]]]:
+    client = bearer(world.auditor)
+
+    def ask(**query: object) -> list[dict[str, Any]]:
+        answer = client.get(f"{AUDIT}?{urlencode(query)}")
+        assert answer.status_code == 200, answer.json()
+        rows: list[dict[str, Any]] = answer.json()["results"]
+        return rows
+
+    return ask
+
+
+def actions(rows: list[dict[str, Any]]) -> list[str]:
+    return [row["action"] for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("person", "status"),
+    [
+        ("auditor", 200),
+        ("approver", 200),
+        ("operator", 200),
+        ("policy_administrator", 200),
+        ("requester", 403),
+        ("viewer", 403),
+    ],
+)
+def test_the_trail_is_open_to_those_who_may_read_it(
+    world: World, bearer: Bearer, person: str, status: int
+) -> None:
+    client = bearer(getattr(world, person))
+    assert client.get(AUDIT).status_code == status
+    assert client.get(f"{AUDIT}verify/").status_code == status
+
+
+def test_events_come_newest_first(world: World, found: Callable[..., Any]) -> None:
+    approved(world)
+    rows = found()
+    numbers = [row["seq"] for row in rows]
+    assert numbers == sorted(numbers, reverse=True)
+    assert actions(rows)[:3] == ["approve", "submit", "create"]
+    assert rows[0]["sentence"]
+
+
+def test_events_are_found_by_what_is_known(world: World, bearer: Bearer, found: Callable[..., Any]) -> None:
+    rollout = approved(world)
+    bearer(world.viewer).post(f"/api/v1/rollouts/{rollout.pk}/pause/", {"reason": "Please stop."})
+    assert actions(found(actor="approver", action="approve")) == ["approve"]
+    assert actions(found(rollout=rollout.pk)) == actions(found(rollout=f"R-{rollout.pk}"))
+    assert actions(found(rollout=rollout.pk)) == ["pause", "approve", "submit", "create"]
+    assert actions(found(service="order")) == actions(found(service=world.service.pk))
+    assert actions(found(outcome="refused")) == ["pause"]
+    assert actions(found(ip="127.0.0.1")) == ["pause"]
+    assert actions(found(fingerprint=rollout.fingerprint[:12], action="approve")) == ["approve"]
+    assert actions(found(search="viewer pause")) == ["pause"]
+    assert found(search="viewer approve") == []
+    assert found(rollout="nothing") == []
+
+
+def test_since_is_included_and_until_is_not(world: World, found: Callable[..., Any]) -> None:
+    draft(world)
+    event = AuditEvent.objects.latest("seq")
+    assert actions(found(since=event.at.isoformat())) == ["create"]
+    assert "create" not in actions(found(until=event.at.isoformat()))
+    assert found(since=(timezone.now() + timedelta(hours=1)).isoformat()) == []
+
+
+@pytest.mark.parametrize("query", ["ip=somewhere", "since=yesterday", "outcome=maybe", "until=%00"])
+def test_a_filter_that_can_not_be_read_is_400(world: World, bearer: Bearer, query: str) -> None:
+    assert bearer(world.auditor).get(f"{AUDIT}?{query}").status_code == 400
+
+
+def test_an_event_has_an_address_of_its_own(world: World, bearer: Bearer) -> None:
+    rollout = approved(world)
+    event = AuditEvent.objects.latest("seq")
+    shown = bearer(world.auditor).get(f"{AUDIT}{event.seq}/").json()
+    assert (shown["hash"], shown["prev"]) == (event.hash, event.prev)
+    assert shown["rollout"] == {"id": rollout.pk, "number": f"R-{rollout.pk}"}
+    assert shown["service"]["name"] == "order"
+    assert shown["after"]["state"] == "approved"
+
+
+def test_a_sound_chain_is_said_to_be_sound(world: World, bearer: Bearer) -> None:
+    approved(world)
+    report = bearer(world.auditor).get(f"{AUDIT}verify/").json()
+    assert (report["valid"], report["first_bad"], report["detail"]) == (True, None, "")
+    assert report["events"] == AuditEvent.objects.count()
+    assert report["head"] == AuditEvent.objects.latest("seq").hash
+
+
+def test_a_changed_event_is_named(world: World, bearer: Bearer) -> None:
+    approved(world)
+    event = AuditEvent.objects.get(action="approve")
+    with connection.cursor() as cursor:  # as somebody with the database's owner's rights would
+        cursor.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'releases_auditevent'"
+        )
+        for (trigger,) in cursor.fetchall():
+            cursor.execute(f'DROP TRIGGER "{trigger}"')
+        cursor.execute("UPDATE releases_auditevent SET actor = 'nobody' WHERE id = %s", [event.pk])
+    report = bearer(world.auditor).get(f"{AUDIT}verify/").json()
+    assert (report["valid"], report["first_bad"]) == (False, event.seq)
+    assert str(event.seq) in report["detail"]
+
+
+@pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
+def test_nobody_writes_the_trail(world: World, bearer: Bearer, method: str) -> None:
+    client = bearer(world.auditor)
+    event = AuditEvent.objects.latest("seq")
+    assert getattr(client, method)(f"{AUDIT}{event.seq}/", {}).status_code == 405
+    assert AuditEvent.objects.filter(seq=event.seq, hash=event.hash).exists()

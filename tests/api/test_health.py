@@ -1,0 +1,88 @@
+"""What machines ask the portal: alive, ready, figures."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.core.cache import cache
+from django.test import Client
+from django.utils import timezone
+from prometheus_client.parser import text_string_to_metric_families
+from releases.selectors import HealthItem
+
+from istio.mesh import Unreachable
+from releases import selectors
+from releases.heartbeat import LAST_PULSE
+from releases.models import AuditEvent
+from tests.api.conftest import World, approved, pending
+
+
+def figures(client: Client) -> dict[tuple[str, str], float]:
+    """Name and label of each sample -> its value."""
+    answer = client.get("/metrics")
+    assert answer.status_code == 200
+    families = text_string_to_metric_families(answer.content.decode())
+    return {
+        (sample.name, next(iter(sample.labels.values()), "")): sample.value
+        for family in families
+        for sample in family.samples
+    }
+
+
+def test_a_living_process_says_so_without_touching_anything(client: Client) -> None:
+    assert client.get("/healthz").json() == {"status": "ok"}  # no database fixture: a query would fail
+
+
+def test_ready_names_each_part(world: World, client: Client) -> None:
+    answer = client.get("/readyz")
+    assert answer.status_code == 200
+    assert {"database", "mesh", "prometheus"} <= {
+        part["name"].split(" ")[0] for part in answer.json()["parts"]
+    }
+
+
+def test_a_mesh_that_is_away_degrades_and_does_not_lock_out(world: World, client: Client) -> None:
+    world.mesh.fail_next(Unreachable("The API server does not answer."), times=9)
+    answer = client.get("/readyz")
+    assert answer.status_code == 200
+    assert answer.json()["status"] == "degraded"
+
+
+def test_who_asks_for_all_gets_503_when_any_is_away(world: World, client: Client) -> None:
+    world.telemetry.unreachable = True
+    assert client.get("/readyz?all").status_code == 503
+
+
+def test_without_the_database_nothing_is_ready(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    away = [HealthItem("database", ok=False, detail="refused"), HealthItem("mesh", ok=True, detail="")]
+    monkeypatch.setattr(selectors, "health", lambda: away)
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()["status"]) == (503, "unavailable")
+
+
+def test_figures_are_in_prometheus_own_format(world: World, client: Client) -> None:
+    approved(world)
+    read = figures(client)
+    assert read["weir_rollouts", "approved"] == 1
+    assert read["weir_rollouts", "running"] == 0
+    assert read["weir_decisions_total", "approve"] == 1
+    assert read["weir_decisions_total", "reject"] == 0
+    assert read["weir_audit_events_total", ""] == AuditEvent.objects.count()
+
+
+def test_figures_are_read_anew_each_time(world: World, client: Client) -> None:
+    before = figures(client)["weir_rollouts", "pending"]
+    pending(world)
+    assert figures(client)["weir_rollouts", "pending"] == before + 1
+
+
+def test_the_age_of_the_last_pulse_is_told_once_there_was_one(db: None, client: Client) -> None:
+    assert ("weir_last_pulse_age_seconds", "") not in figures(client)
+    cache.set(LAST_PULSE, (timezone.now() - timedelta(seconds=90)).timestamp())
+    assert figures(client)["weir_last_pulse_age_seconds", ""] == pytest.approx(90, abs=10)
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
+def test_health_is_only_read(client: Client, path: str) -> None:
+    assert client.post(path).status_code == 405
