@@ -26,7 +26,8 @@ from istio import promql
 from istio.credit import NO_VERSION, Row, credited, splits_users
 from istio.telemetry import Counts, QueryRejected, Series, Target, TelemetryError, TelemetryUnreachable
 
-SCRAPE_PROBE_SECONDS = 120.0
+SCRAPE_PROBES_SECONDS = (20.0, 120.0)
+ENOUGH_SCRAPES = 3
 USUAL_SCRAPE_SECONDS = 15.0
 SCRAPES_PER_RATE = 4
 LONGEST_QUOTE = 300
@@ -167,11 +168,12 @@ class PrometheusTelemetry:
         return dict(tallies)
 
     def _scrape_seconds(self, target: Target, *, ask: Callable[[str], Sequence[Row]]) -> float:
-        """Estimate the scrape interval from the samples at hand; a young series reads as scraped seldom."""
-        rows = ask(promql.scrape_count(target, reporter=self._reporter, seconds=SCRAPE_PROBE_SECONDS))
-        if not rows or rows[0].value < 1:
-            return USUAL_SCRAPE_SECONDS
-        return SCRAPE_PROBE_SECONDS / rows[0].value
+        """Estimate the scrape interval from the samples at hand, from few first: series may be young."""
+        for seconds in SCRAPE_PROBES_SECONDS:
+            rows = ask(promql.scrape_count(target, reporter=self._reporter, seconds=seconds))
+            if rows and rows[0].value >= ENOUGH_SCRAPES:
+                return seconds / rows[0].value
+        return USUAL_SCRAPE_SECONDS
 
     def _deadline(self) -> float:
         return time.monotonic() + self._timeout_seconds
