@@ -272,8 +272,8 @@ export interface AuditFilter {
   actor?: string
   action?: string
   outcome?: string
-  service?: number
-  rollout?: number
+  service?: string
+  rollout?: string
   since?: string
   until?: string
   cursor?: string
