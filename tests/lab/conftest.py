@@ -20,6 +20,7 @@ def one_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLab]:
 
 @pytest.fixture
 def lab(one_lab: RunningLab) -> Iterator[RunningLab]:
-    """Return the lab; afterwards product's routes are those of the manifests again."""
+    """Return the lab; afterwards the routes are those of the manifests again."""
     yield one_lab
+    one_lab.kubectl("apply", "-f", "-", stdin=(SHOP / "order.yaml").read_text())
     one_lab.apply((SHOP / "product.yaml").read_text())

@@ -32,6 +32,7 @@ class NaivePortal:
     step: int = -1
     since: float = field(default_factory=time.monotonic)
     url: str = ""
+    registered: dict[str, str] = field(default_factory=dict)
 
     def answer(self, method: str, path: str, body: dict[str, Any]) -> Any:
         """Return the JSON for one request."""
@@ -41,7 +42,10 @@ class NaivePortal:
             case "GET", "/api/v1/services/":
                 return {"results": [{"stable": {"name": "v1"}}]}
             case "GET", "/api/v1/versions/":
-                return {"results": [{"name": "v1"}, {"name": "v2"}]}
+                return {"results": [{"name": "v2"}] if "v2" in self.registered else []}
+            case "POST", "/api/v1/versions/":
+                self.registered[body["name"]] = body["image"]
+                return body
             case "POST", "/api/v1/rollouts/":
                 self.service = body["service"]
             case "POST", "/api/v1/rollouts/7/submit/":

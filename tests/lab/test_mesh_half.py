@@ -7,6 +7,7 @@ import math
 import os
 import signal
 import time
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from tests.lab.lab import RunningLab, until
 
 pytestmark = [pytest.mark.lab, pytest.mark.enable_socket]
 
+ANSWER_SECONDS = 1.0
+"""Usually below 0.1 s; a machine that runs other tests at the same time is slower."""
 MERGE = ("patch", "virtualservice", "product", "--type", "json", "-p")
 
 
@@ -54,6 +57,23 @@ def test_the_measured_split_is_the_weight_that_was_set(lab: RunningLab, candidat
     deviation = math.sqrt(requests * candidate * (100 - candidate)) / 100
     # five standard deviations: a false alarm about once in two million runs, and exact at 0 and 100
     assert abs(counted["v2"] - requests * candidate / 100) <= 5 * deviation
+
+
+def test_envoys_answer_to_a_change_stands_in_the_objects_status_at_once(lab: RunningLab) -> None:
+    log = lab.facts["writes"]
+    begin = httpx.get(log, trust_env=False).json()[-1]["seq"]
+    set_weights(lab, candidate=5)
+    set_weights(lab, candidate=0)
+
+    query = {"since": str(begin), "verb": "patch", "kind": "VirtualService"}
+    rows = httpx.get(log, params=query, trust_env=False).json()
+
+    writes = [row for row in rows if row["before"] != row["after"]]
+    changes = [datetime.fromisoformat(row["time"]) for row in writes if not row["path"].endswith("/status")]
+    answers = [datetime.fromisoformat(row["time"]) for row in writes if row["path"].endswith("/status")]
+    assert len(changes) == len(answers) == 2
+    for changed, answered in zip(changes, answers, strict=True):
+        assert 0 < (answered - changed).total_seconds() < ANSWER_SECONDS
 
 
 def test_chosen_users_reach_the_candidate_by_header_and_by_cookie(lab: RunningLab) -> None:

@@ -14,7 +14,6 @@ from deploy.lab.story.api import StoryError, Weir
 from deploy.lab.story.bad import bad_release
 from deploy.lab.story.good import good_release
 from deploy.lab.story.rollout import Cast
-from tests.lab.conftest import SHOP
 from tests.lab.lab import RunningLab
 from tests.lab.naive_portal import NaivePortal, serving
 
@@ -37,19 +36,19 @@ def told(lab: RunningLab, portal: NaivePortal, *, release: Callable[[Cast], Awai
     return said
 
 
-@pytest.fixture
-def shop(lab: RunningLab) -> RunningLab:
-    """Return the lab with order's routes, too, as in the manifests."""
-    lab.kubectl("apply", "-f", "-", stdin=(SHOP / "order.yaml").read_text())
-    return lab
-
-
 def test_a_good_release_is_believed_and_measured_at_each_weight(lab: RunningLab) -> None:
     portal = NaivePortal(lab, weights=(20, 50), outcome="completed", final=100)
     said = told(lab, portal, release=good_release)
     measured = [line.split()[1] for line in said if "answered" in line]
     assert measured == ["20", "50", "100"]
     assert said[-1] == "product v2 is the stable version now, with all the traffic."
+
+
+def test_a_version_weir_does_not_know_is_registered_with_the_image_that_runs(lab: RunningLab) -> None:
+    portal = NaivePortal(lab, weights=(50,), outcome="completed", final=100)
+    told(lab, portal, release=good_release)
+    containers = lab.live("deployment", "product-v2")["spec"]["template"]["spec"]["containers"]
+    assert portal.registered == {"v2": containers[0]["image"]}
 
 
 def test_a_release_that_is_said_to_be_complete_and_is_not_is_found_out(lab: RunningLab) -> None:
@@ -64,19 +63,19 @@ def test_a_good_release_that_is_rolled_back_is_no_success(lab: RunningLab) -> No
         told(lab, portal, release=good_release)
 
 
-def test_a_rollback_is_timed_and_the_fault_ended(shop: RunningLab) -> None:
-    portal = NaivePortal(shop, weights=(5,), outcome="rolled_back", final=0)
-    said = told(shop, portal, release=bad_release)
+def test_a_rollback_is_timed_and_the_fault_ended(lab: RunningLab) -> None:
+    portal = NaivePortal(lab, weights=(5,), outcome="rolled_back", final=0)
+    said = told(lab, portal, release=bad_release)
     assert any("weight 0 in the mesh" in line for line in said)
     assert "the audit trail says: Weir rolled back. Errors." in said
-    assert healthy(shop)
+    assert healthy(lab)
 
 
-def test_a_bad_release_that_is_completed_is_found_out_and_the_fault_ended(shop: RunningLab) -> None:
-    portal = NaivePortal(shop, weights=(5,), outcome="completed", final=100)
+def test_a_bad_release_that_is_completed_is_found_out_and_the_fault_ended(lab: RunningLab) -> None:
+    portal = NaivePortal(lab, weights=(5,), outcome="completed", final=100)
     with pytest.raises(StoryError, match=r"ended completed; it should have been rolled back\."):
-        told(shop, portal, release=bad_release)
-    assert healthy(shop)
+        told(lab, portal, release=bad_release)
+    assert healthy(lab)
 
 
 def healthy(lab: RunningLab) -> bool:

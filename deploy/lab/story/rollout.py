@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 from deploy.lab.folder import LabFolder
-from deploy.lab.kube import KubeApi
+from deploy.lab.kube import KubeApi, deployment
+from deploy.lab.shop import NAMESPACE, VERSIONS
 from deploy.lab.story.api import Json, StoryError, Weir
 
 PLAN = "demo canary"
@@ -38,7 +39,7 @@ class Release:
 
 
 async def next_release(cast: Cast, *, service: str) -> Release:
-    """Find out which version could come next. Raises StoryError if a rollout is under way."""
+    """Find the version that is not stable; register it if need be. Raises StoryError if a rollout is live."""
     live = await cast.requester.rows("rollouts/", service=service, active="true")
     if live:
         rollout = f"{live[0]['number']} of {service} is {live[0]['state']}"
@@ -47,11 +48,18 @@ async def next_release(cast: Cast, *, service: str) -> Release:
     if not found or not found[0]["stable"]:
         raise StoryError(f"Weir knows no stable version of {service}; look at its service list.")
     stable = found[0]["stable"]["name"]
-    versions = [row["name"] for row in await cast.requester.rows("versions/", service=service)]
-    others = [name for name in versions if name != stable]
-    if not others:
-        raise StoryError(f"{service} has no other version than {stable}; nothing can be released.")
-    return Release(service=service, stable=stable, candidate=others[0])
+    candidate = next(version for version in VERSIONS if version != stable)
+    if not await cast.requester.rows("versions/", service=service, name=candidate):
+        await _register(cast, service=service, version=candidate)
+    return Release(service=service, stable=stable, candidate=candidate)
+
+
+async def _register(cast: Cast, *, service: str, version: str) -> None:
+    """Tell Weir of a version as a build pipeline would: with the image that its Deployment runs."""
+    live = await cast.api.get(deployment(f"{service}-{version}", namespace=NAMESPACE))
+    image = live["spec"]["template"]["spec"]["containers"][0]["image"]
+    await cast.requester.post("versions/", service=service, name=version, image=image)
+    cast.say(f"requester registers {service} {version}: {image}")
 
 
 async def approved_rollout(cast: Cast, release: Release, *, reason: str) -> int:
