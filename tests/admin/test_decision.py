@@ -120,6 +120,14 @@ def test_the_difference_shows_each_step_with_glyphs(world: World, sign_in: SignI
     assert re.search(added, html)
 
 
+def test_a_voided_vote_stays_visible_with_its_reason(world: World, sign_in: SignIn) -> None:
+    rollout = world.approved()
+    flow.perform(rollout, Event.REVOKE, by=actor(world.approver), why="saw an alert")
+    html = sign_in(world.requester).get(page_of(rollout)).content.decode()
+    assert "Approver (approved)" in html
+    assert "saw an alert" in html
+
+
 def test_a_required_group_has_a_named_slot_until_one_of_it_voted(world: World, sign_in: SignIn) -> None:
     sre = group("SRE", world.operator)
     world.policy.required_groups.add(sre)

@@ -96,6 +96,7 @@ class DecisionPage:
     rollout: Rollout
     fingerprint: str
     slots: tuple[Slot, ...]
+    voided: tuple[Approval, ...]
     sentence: SafeString | str
     problem: str
     checks: tuple[Check, ...]
@@ -138,6 +139,7 @@ def decision_page(rollout: Rollout, *, user: User, now: datetime) -> DecisionPag
         rollout=rollout,
         fingerprint=rollout.fingerprint or (preview.fingerprint if preview else ""),
         slots=tuple(_slots(rollout)),
+        voided=tuple(vote for vote in rollout.approvals.all() if vote.voided_at),
         sentence=sentence_of(rollout, previews=previews, now=now) if asks else selectors.why(rollout),
         problem=problem,
         checks=tuple(_checks(preview)) if preview else (),
