@@ -16,6 +16,7 @@ from drf_standardized_errors.handler import ExceptionHandler
 from drf_standardized_errors.types import ExceptionHandlerContext
 from rest_framework import exceptions, serializers, status
 from rest_framework.response import Response
+from rest_framework.settings import api_settings
 
 from istio import mesh
 from istio.documents import TrafficError
@@ -111,6 +112,11 @@ class _Handler(ExceptionHandler):
     def convert_known_exceptions(self, exc: Exception) -> Exception:
         return as_refusal(exc) or super().convert_known_exceptions(exc)
 
+    def report_exception(self, exc: exceptions.APIException, response: Response) -> None:
+        """Report what is a fault of ours; a cluster or Prometheus that is away is told, not reported."""
+        if not isinstance(exc, Refusal):
+            super().report_exception(exc, response)
+
     def format_exception(self, exc: exceptions.APIException) -> dict[str, Any]:
         items = exc.items if isinstance(exc, Refusal) else _items_of(exc)
         first = items[0] if items else Item(code=exc.default_code, detail=str(exc.default_detail), attr=None)
@@ -143,7 +149,14 @@ def _top_code(error: exceptions.APIException) -> str:
 
 
 def _items_of(error: exceptions.APIException) -> list[Item]:
-    return [Item(code=item.code, detail=item.detail, attr=item.attr) for item in flatten_errors(error.detail)]
+    """Return the error's parts; what concerns a list or the whole body is named by it, not by DRF's own key."""
+    found = flatten_errors(error.detail)
+    return [Item(code=item.code, detail=item.detail, attr=_owner(item.attr)) for item in found]
+
+
+def _owner(attr: str | None) -> str | None:
+    whole = api_settings.NON_FIELD_ERRORS_KEY
+    return None if attr in {None, whole} else str(attr).removesuffix(f".{whole}")
 
 
 def _code_of(error: Exception) -> str:

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from django.core.cache import cache
 from django.utils import timezone
-from pytest_django.fixtures import SettingsWrapper
+from pytest_django.fixtures import Settings
 from rest_framework.test import APIClient
 
 from istio.telemetry import Target
@@ -27,7 +27,6 @@ from tests.fakes.mesh import FakeMesh
 from tests.fakes.telemetry import FakeTelemetry, Traffic
 
 SHOP = Path(__file__).parents[2] / "deploy" / "kubernetes" / "shop"
-PASSWORD = "long enough for tests"
 STEPS = [{"weight": 5, "bake_seconds": 60}, {"weight": 50, "bake_seconds": 60}]
 STATEMENTS = {
     "reason": "A faster order.",
@@ -68,8 +67,9 @@ class World:
 
 
 @pytest.fixture(autouse=True)
-def plain_surroundings(settings: SettingsWrapper) -> Iterator[None]:
-    """No Redis, no hashed static files: neither is what these tests are about."""
+def plain_surroundings(settings: Settings, tmp_path: Path) -> Iterator[None]:
+    """No Redis, no collected static files: neither is what these tests are about."""
+    settings.STATIC_ROOT = tmp_path
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
     settings.STORAGES = {
         "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
@@ -157,7 +157,7 @@ def actor_for(user: User) -> Actor:
 
 
 def add_person(role: RoleName, *, name: str = "") -> User:
-    user = User.objects.create_user(name or role.value, password=PASSWORD)
+    user = User.objects.create_user(name or role.value)
     Role.objects.create(user=user, name=role.value)
     return user
 

@@ -138,14 +138,14 @@ def test_a_session_without_the_csrf_token_writes_nothing_and_is_audited(world: W
 
 
 def test_a_person_without_a_role_learns_that_and_nothing_else(world: World) -> None:
-    nobody = User.objects.create_user("newcomer", password="long enough for tests")
+    nobody = User.objects.create_user("newcomer")
     client = with_token(secret_of(nobody))
     assert client.get(ME).json()["roles"] == []
     assert client.get("/api/v1/services/").status_code == 403
 
 
 def test_a_superuser_without_a_role_reads_and_does_nothing(world: World) -> None:
-    root = User.objects.create_superuser("root", password="long enough for tests")
+    root = User.objects.create_superuser("root")
     client = with_token(secret_of(root))
     assert client.get("/api/v1/services/").status_code == 200
     assert client.get("/api/v1/audit/").status_code == 200

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from django.test import Client
 from django_vite.core.asset_loader import DjangoViteAssetLoader
-from pytest_django.fixtures import SettingsWrapper
+from pytest_django.fixtures import Settings
 
 from tests.api.conftest import World
 
 
 @pytest.fixture
-def built(tmp_path: Path, settings: SettingsWrapper, monkeypatch: pytest.MonkeyPatch) -> Path:
+def built(tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A manifest as Vite writes it."""
     manifest = tmp_path / "manifest.json"
     entry = {"file": "assets/main-1.js", "src": "src/main.ts", "isEntry": True, "css": ["assets/main-1.css"]}
@@ -63,7 +63,7 @@ def test_nobody_sees_it_without_a_log_in(db: None, client: Client, built: Path) 
 
 
 def test_what_is_not_built_says_how_to_build_it(
-    world: World, client: Client, settings: SettingsWrapper, tmp_path: Path
+    world: World, client: Client, settings: Settings, tmp_path: Path
 ) -> None:
     missing = {**settings.DJANGO_VITE["default"], "manifest_path": tmp_path / "manifest.json"}
     settings.DJANGO_VITE = {"default": missing}

@@ -12,7 +12,7 @@ from rest_framework.test import APIClient
 
 from releases.models import Approval, MetricSnapshot, Rollout, RolloutEdit, User, Verdict
 from services.models import Metric
-from tests.api.conftest import PASSWORD, World, add_service, approved, draft
+from tests.api.conftest import World, add_service, approved, draft
 
 Bearer = Callable[..., APIClient]
 LISTS = [
@@ -43,7 +43,7 @@ def grow(world: World, *, rollout: Rollout, by: int) -> None:
         service = add_service(f"more-{by}-{number}", cluster=world.cluster, policy=world.policy)
         service.metrics.set(Metric.objects.all())
         approved_draft = draft(world, service=service)
-        person = User.objects.create_user(f"voter-{by}-{number}", password=PASSWORD)
+        person = User.objects.create_user(f"voter-{by}-{number}")
         Approval.objects.create(
             rollout=rollout,
             by=person,
