@@ -72,7 +72,7 @@ class Door(APIView):
     def handle_exception(self, exc: Exception) -> Response:
         return exc.response if isinstance(exc, idempotency.Replay) else super().handle_exception(exc)
 
-    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:  # type: ignore[override]  # every view here answers a Response
+    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
         if self.claimed is not None:
             idempotency.keep(self.claimed, response, now=timezone.now())
         final: Response = super().finalize_response(request, response, *args, **kwargs)

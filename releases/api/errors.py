@@ -149,7 +149,7 @@ def _top_code(error: exceptions.APIException) -> str:
 
 
 def _items_of(error: exceptions.APIException) -> list[Item]:
-    """Return the error's parts; what concerns a list or the whole body is named by it, not by DRF's own key."""
+    """Return the error's parts; what concerns a list or the whole body is named by it alone."""
     found = flatten_errors(error.detail)
     return [Item(code=item.code, detail=item.detail, attr=_owner(item.attr)) for item in found]
 

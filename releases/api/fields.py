@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 MAX_DEPTH = 20
@@ -37,3 +38,55 @@ class Json(serializers.JSONField):
         elif isinstance(value, Sequence):
             for item in value:
                 self._check(item, depth=depth + 1)
+
+
+TEXT = {"type": "string"}
+PERCENT = {"type": "integer", "minimum": 0, "maximum": 100}
+
+
+@extend_schema_field(
+    {
+        "type": "object",
+        "description": "One of header, cookie, query; one of exact, prefix, regex, users.",
+        "properties": {
+            "name": TEXT,
+            "header": TEXT,
+            "cookie": TEXT,
+            "query": TEXT,
+            "exact": TEXT,
+            "prefix": TEXT,
+            "regex": {**TEXT, "description": "RE2"},
+            "users": {"type": "array", "items": {"type": ["string", "integer"]}},
+            "to": {"type": "string", "enum": ["candidate", "stable"]},
+        },
+    }
+)
+class RuleJson(Json):
+    """Requests that match go to one version. What it says, ``istio.rules`` checks."""
+
+
+@extend_schema_field(
+    {
+        "type": "object",
+        "properties": {
+            "header": TEXT,
+            "percent": PERCENT,
+            "offset": {"type": "integer", "minimum": 0, "maximum": 255},
+            "ids": {"type": "string", "enum": ["decimal", "hex"]},
+        },
+        "required": ["header", "percent"],
+    }
+)
+class StickyJson(Json):
+    """The same users always see the candidate. What it says, ``istio.spec`` checks."""
+
+
+@extend_schema_field(
+    {
+        "type": "object",
+        "properties": {"percent": {"type": "number", "exclusiveMinimum": 0, "maximum": 100}},
+        "required": ["percent"],
+    }
+)
+class MirrorJson(Json):
+    """A copy of some requests goes to the candidate. What it says, ``istio.spec`` checks."""

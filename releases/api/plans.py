@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from releases import flow
 from releases.api.actors import actor_of
 from releases.api.base import Noun
-from releases.api.fields import Json
+from releases.api.fields import MirrorJson, RuleJson, StickyJson
 from releases.api.people import PersonSerializer
 from releases.domain.plan import EvidencePolicy, Gate, Strategy
 from releases.models import RolloutPlan
@@ -28,9 +28,9 @@ class StepSerializer(serializers.Serializer[Any]):
         choices=[gate.value for gate in Gate], required=False, default=Gate.AUTO.value
     )
     not_before = serializers.DateTimeField(required=False, allow_null=True, default=None)
-    rules = serializers.ListField(child=Json(), required=False, default=list)
-    sticky = Json(required=False, allow_null=True, default=None)
-    mirror = Json(required=False, allow_null=True, default=None)
+    rules = serializers.ListField(child=RuleJson(), required=False, default=list)
+    sticky = StickyJson(required=False, allow_null=True, default=None)
+    mirror = MirrorJson(required=False, allow_null=True, default=None)
 
 
 class EvidenceSerializer(serializers.Serializer[Any]):

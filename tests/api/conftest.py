@@ -28,7 +28,7 @@ from tests.fakes.telemetry import FakeTelemetry, Traffic
 
 SHOP = Path(__file__).parents[2] / "deploy" / "kubernetes" / "shop"
 STEPS = [{"weight": 5, "bake_seconds": 60}, {"weight": 50, "bake_seconds": 60}]
-STATEMENTS = {
+STATEMENTS: dict[str, Any] = {
     "reason": "A faster order.",
     "impact": "Everybody who orders.",
     "test_evidence": "The suite is green.",

@@ -109,7 +109,7 @@ def test_another_media_type_is_415(world: World, bearer: Bearer) -> None:
 
 
 def test_a_body_of_ten_megabytes_is_413(world: World, bearer: Bearer) -> None:
-    body = b'{"name": "' + b"x" * 10_000_000 + b'"}'
+    body = '{"name": "' + "x" * 10_000_000 + '"}'
     answer = bearer(world.requester).generic("POST", "/api/v1/plans/", body, content_type="application/json")
     assert answer.status_code == 413
     assert answer.json()["code"] == "too_large"
