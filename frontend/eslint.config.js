@@ -14,7 +14,7 @@ export default defineConfigWithVueTs(
       'vue/block-lang': ['error', { script: { lang: 'ts' } }],
       'vue/component-api-style': ['error', ['script-setup']],
       // The portal's Content-Security-Policy blocks style attributes; a bound :style goes through the CSSOM and may stay.
-      'vue/no-static-inline-style': ['error', { allowBinding: false }],
+      'vue/no-static-inline-styles': ['error', { allowBinding: false }],
       'vue/no-v-html': 'error',
       'vue/require-default-prop': 'off',
       'vue/multi-word-component-names': 'off',

@@ -30,7 +30,12 @@ export default defineConfig(({ command }) => ({
       output: {
         // Django serves the entry under a second, content-hashed name. A chunk that imported the entry by its first name
         // would load the module twice, so everything shared lives in a chunk of its own (scripts/check-size.mjs checks).
-        codeSplitting: { groups: [{ name: 'vendor', test: /node_modules|vite\/preload-helper/ }] },
+        codeSplitting: {
+          groups: [
+            { name: 'vendor', test: /node_modules|vite\/preload-helper/ },
+            { name: 'shell', test: /src\/(?:api|app\/shell)\/|src\/(?:i18n|format|router)\.ts$/ },
+          ],
+        },
       },
     },
   },

@@ -40,7 +40,8 @@ export function createFormat(locale: string, timeZone: string) {
     /** 5 or 83.8: percent of traffic without the sign; whole numbers stay whole. */
     share: (percent: number): string => digits(percent, 0, 1),
     percent: (percent: number): string => `${digits(percent, 0, 1)}${GAP}%`,
-    ms: (value: number): string => (value >= 10_000 ? `${digits(value / 1000, 1, 1)}${GAP}s` : `${digits(value, 0, value < 10 ? 1 : 0)}${GAP}ms`),
+    ms: (value: number): string =>
+      value >= 10_000 ? `${digits(value / 1000, 1, 1)}${GAP}s` : `${digits(value, 0, value < 10 ? 1 : 0)}${GAP}ms`,
     rate: (value: number): string => digits(value, 0, value < 10 ? 1 : 0),
     /** The clock alone for today, weekday and date before it otherwise; the year only when it is another one. */
     moment: (ms: number, now: number): string => (dayOf(ms) === dayOf(now) ? clock(ms) : `${weekday(ms)} ${clock(ms)}`),
@@ -56,7 +57,15 @@ export function createFormat(locale: string, timeZone: string) {
         hourCycle: 'h23',
       }),
     today: (ms: number): string =>
-      shown(ms, { weekday: 'short', year: 'numeric', month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit', hourCycle: 'h23' }),
+      shown(ms, {
+        weekday: 'short',
+        year: 'numeric',
+        month: 'short',
+        day: 'numeric',
+        hour: '2-digit',
+        minute: '2-digit',
+        hourCycle: 'h23',
+      }),
     zone: (ms: number): string => `${timeZone} (${offset(ms, timeZone)})`,
   }
 }

@@ -4,7 +4,12 @@ const id = (value: unknown): number => Number(value)
 
 const routes: RouteRecordRaw[] = [
   { path: '/', name: 'overview', component: () => import('@/app/overview/views/OverviewView.vue'), meta: { title: 'nav.overview' } },
-  { path: '/services', name: 'services', component: () => import('@/app/services/views/ServicesView.vue'), meta: { title: 'nav.services' } },
+  {
+    path: '/services',
+    name: 'services',
+    component: () => import('@/app/services/views/ServicesView.vue'),
+    meta: { title: 'nav.services' },
+  },
   {
     path: '/services/:id(\\d+)',
     name: 'service',

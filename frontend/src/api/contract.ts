@@ -174,8 +174,8 @@ export interface TrafficRow {
   problem?: string
 }
 
-/** `[epoch seconds, value]`, oldest first. */
-export type Points = [number, number | null][]
+/** Pairs of epoch seconds and value, oldest first. */
+export type Points = number[][]
 
 export interface MetricsRow {
   step: number
@@ -248,11 +248,11 @@ export interface MeRow {
   csrf_token?: string
 }
 
-type Get<Answer, Query = Record<string, never>, Path = Record<string, never>> = {
-  parameters: { path: Path; query?: Query }
+type Get<Answer, Query = never, Path = never> = {
+  parameters: { query?: Query } & ([Path] extends [never] ? { path?: never } : { path: Path })
   responses: { 200: { headers: Record<string, never>; content: { 'application/json': Answer } } }
 }
-type Post<Body, Answer, Path> = Get<Answer, Record<string, never>, Path> & { requestBody: { content: { 'application/json': Body } } }
+type Post<Body, Answer, Path> = Get<Answer, never, Path> & { requestBody: { content: { 'application/json': Body } } }
 type Id = { id: number }
 
 export interface EventBody {
@@ -321,12 +321,12 @@ export interface paths {
   '/api/v1/overview/': { get: Get<OverviewRow> }
   '/api/v1/clusters/': { get: Get<Page<ClusterRow>> }
   '/api/v1/metrics/': { get: Get<Page<MetricRow>> }
-  '/api/v1/services/{id}/': { get: Get<ServiceDetail, Record<string, never>, Id> }
-  '/api/v1/services/{id}/traffic/': { get: Get<TrafficRow, Record<string, never>, Id> }
+  '/api/v1/services/{id}/': { get: Get<ServiceDetail, never, Id> }
+  '/api/v1/services/{id}/traffic/': { get: Get<TrafficRow, never, Id> }
   '/api/v1/services/{id}/metrics/': { get: Get<MetricsRow, { seconds?: number; step?: number }, Id> }
   '/api/v1/rollouts/': { get: Get<Page<RolloutRow>, RolloutFilter> }
-  '/api/v1/rollouts/{id}/': { get: Get<RolloutDetail, Record<string, never>, Id> }
-  '/api/v1/rollouts/{id}/preview/': { get: Get<{ rollback_command: string }, Record<string, never>, Id> }
+  '/api/v1/rollouts/{id}/': { get: Get<RolloutDetail, never, Id> }
+  '/api/v1/rollouts/{id}/preview/': { get: Get<{ rollback_command: string }, never, Id> }
   '/api/v1/rollouts/{id}/verdicts/': { get: Get<Page<VerdictRow> | VerdictRow[], { cursor?: string }, Id> }
   '/api/v1/rollouts/{id}/timeline/': { get: Get<Page<AuditRow> | AuditRow[], { cursor?: string }, Id> }
   '/api/v1/rollouts/{id}/{event}/': { post: Post<EventBody, RolloutDetail, Id & { event: string }> }

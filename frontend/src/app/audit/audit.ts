@@ -27,12 +27,22 @@ export function auditFromApi(row: AuditRow) {
 export type Chain = ReturnType<typeof chainFromApi>
 
 export function chainFromApi(row: ChainRow) {
-  return { valid: row.valid, events: row.events, verifiedAt: instant(row.verified_at), firstBad: row.first_bad ?? null, detail: row.detail ?? '' }
+  return {
+    valid: row.valid,
+    events: row.events,
+    verifiedAt: instant(row.verified_at) ?? 0,
+    firstBad: row.first_bad ?? null,
+    detail: row.detail ?? '',
+  }
 }
 
 export const OUTCOME_TONE = { done: 'wait', refused: 'hold', failed: 'fail' } satisfies Record<Outcome, Tone>
 export const OUTCOME_ICON = { done: 'check', refused: 'shield', failed: 'cross' } satisfies Record<Outcome, IconName>
-export const OUTCOME_LABEL = { done: 'audit.outcome.done', refused: 'audit.outcome.refused', failed: 'audit.outcome.failed' } satisfies Record<Outcome, string>
+export const OUTCOME_LABEL = {
+  done: 'audit.outcome.done',
+  refused: 'audit.outcome.refused',
+  failed: 'audit.outcome.failed',
+} satisfies Record<Outcome, string>
 
 export interface Change {
   path: string
@@ -44,11 +54,14 @@ export interface Change {
 export function changes(before: Json, after: Json): Change[] {
   const [old, now] = [leaves(before), leaves(after)]
   const paths = [...new Set([...old.keys(), ...now.keys()])]
-  return paths.map((path) => ({ path, before: old.get(path) ?? '', after: now.get(path) ?? '' })).filter((line) => line.before !== line.after)
+  return paths
+    .map((path) => ({ path, before: old.get(path) ?? '', after: now.get(path) ?? '' }))
+    .filter((line) => line.before !== line.after)
 }
 
 function leaves(value: Json, path = ''): Map<string, string> {
-  if (value === null || typeof value !== 'object') return new Map(value === null && !path ? [] : [[path, value === null ? '' : String(value)]])
+  if (value === null || typeof value !== 'object')
+    return new Map(value === null && !path ? [] : [[path, value === null ? '' : String(value)]])
   const entries = Array.isArray(value) ? value.map((item, index) => [String(index), item] as const) : Object.entries(value)
   return new Map(entries.flatMap(([key, item]) => [...leaves(item, path ? `${path}.${key}` : key)]))
 }

@@ -24,5 +24,9 @@ export function useAudit(filter: MaybeRefOrGetter<AuditFilter>) {
 
 /** Reading the whole chain takes time in proportion to its length, so it is asked for once and on demand. */
 export function useChain() {
-  return useQuery({ queryKey: ['audit', 'chain'], queryFn: async () => chainFromApi(await answer(api.GET('/api/v1/audit/verify/'))), staleTime: 300_000 })
+  return useQuery({
+    queryKey: ['audit', 'chain'],
+    queryFn: async () => chainFromApi(await answer(api.GET('/api/v1/audit/verify/'))),
+    staleTime: 300_000,
+  })
 }

@@ -68,7 +68,9 @@ export function plot(input: PlotInput) {
       end: last && last[1] !== null ? { at: last[0], value: last[1], x: x(last[0]), y: y(last[1]) } : null,
     }
   })
-  const labels = spread(lines.flatMap((line) => (line.end ? [{ role: line.role, name: line.name, value: line.end.value, y: line.end.y }] : [])))
+  const labels = spread(
+    lines.flatMap((line) => (line.end ? [{ role: line.role, name: line.name, value: line.end.value, y: line.end.y }] : [])),
+  )
 
   return {
     area,
@@ -78,7 +80,7 @@ export function plot(input: PlotInput) {
     labels,
     decimals: decimalsOf(ticks),
     yTicks: ticks.map((value) => ({ value, y: Math.round(y(value)) + 0.5 })),
-    xTicks: roomy(timeTicks(from, until, Math.max(2, Math.floor((area.right - area.left) / 96)), input.offsetMs), x, area),
+    xTicks: roomy(timeTicks(from, until, Math.max(3, Math.floor((area.right - area.left) / 64)), input.offsetMs), x, area),
     bands: bandsIn(input, x, area),
     limit: input.limit ? limitIn(input.limit, inside, x, y, area) : null,
   }
@@ -143,13 +145,18 @@ function bandsIn({ bands, from, until }: PlotInput, x: (at: number) => number, a
     })
 }
 
+/** The label stands on the harmless side of the line as far as there is room, clear of the line along its whole length. */
 function limitIn(limit: Limit, inside: (point: Point) => boolean, x: (at: number) => number, y: (value: number) => number, area: Area) {
   const points = limit.points.filter(inside)
+  const left = area.left + 6
+  const heights = points.flatMap(([at, value]) => (value !== null && x(at) <= left + limit.label.length * CHAR_WIDTH ? [y(value)] : []))
   const first = points.find((point) => point[1] !== null)
   if (!first || first[1] === null) return null
-  const edge = y(first[1])
-  const below = limit.side === 'below'
-  return { d: path(points, x, y), label: limit.label, x: area.left + 6, y: Math.min(area.bottom - 4, Math.max(area.top + 12, below ? edge + 14 : edge - 6)) }
+  const along = heights.length ? heights : [y(first[1])]
+  const [above, below] = [Math.min(...along) - 6, Math.max(...along) + 14]
+  const wanted = limit.side === 'below' ? below : above
+  const fits = limit.side === 'below' ? below <= area.bottom - 2 : above >= area.top + 10
+  return { d: path(points, x, y), label: limit.label, x: left, y: fits ? wanted : limit.side === 'below' ? above : below }
 }
 
 function roomy(ticks: TimeTick[], x: (at: number) => number, area: Area) {

@@ -32,13 +32,23 @@ function attentionFromApi(row: AttentionRow) {
   return { key, kind: row.kind, severity: row.severity, service: row.service, title: row.title, text: row.text, action: row.action }
 }
 
-const ATTENTION_ICON: Record<string, IconName> = { drift: 'drift', approval: 'person', waiting: 'person', paused: 'pause', failed: 'undo', mesh: 'cross' }
+const ATTENTION_ICON: Record<string, IconName> = {
+  drift: 'drift',
+  approval: 'person',
+  waiting: 'person',
+  paused: 'pause',
+  failed: 'undo',
+  mesh: 'cross',
+}
 export const attentionIcon = (kind: string): IconName => ATTENTION_ICON[kind] ?? 'flag'
 
 export function serviceRowFromApi(row: OverviewServiceRow) {
   const rollout = row.rollout ? rolloutFromApi(row.rollout) : null
   const last = row.last_rollout ? rolloutFromApi(row.last_rollout) : null
-  const names: Names = { stable: rollout?.stable.name ?? row.stable?.name ?? '', candidate: rollout?.candidate.name ?? row.candidate?.name ?? '' }
+  const names: Names = {
+    stable: rollout?.stable.name ?? row.stable?.name ?? '',
+    candidate: rollout?.candidate.name ?? row.candidate?.name ?? '',
+  }
   const figures = (name: string) => {
     const known = row.metrics[name]
     return known ? { success: known.success_ratio ?? null, rps: known.rps ?? null, p95: known.p95_ms ?? null } : null
@@ -67,7 +77,8 @@ function sparkLines(row: OverviewServiceRow, names: Names): Line[] {
   return [...line('stable', names.stable), ...(names.candidate === names.stable ? [] : line('candidate', names.candidate))]
 }
 
-export const needsSomebody = (service: OverviewService, attention: readonly Attention[]): boolean => attention.some((item) => item.service === service.id)
+export const needsSomebody = (service: OverviewService, attention: readonly Attention[]): boolean =>
+  attention.some((item) => item.service === service.id)
 
 export interface Status {
   tone: Tone

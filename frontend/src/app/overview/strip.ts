@@ -19,7 +19,12 @@ export interface StripBar {
   certain: boolean
 }
 
-export function strip(plans: readonly { rollout: RolloutPage; steps: readonly ScheduledStep[] }[], now: number, width: number, offsetMs: number) {
+export function strip(
+  plans: readonly { rollout: RolloutPage; steps: readonly ScheduledStep[] }[],
+  now: number,
+  width: number,
+  offsetMs: number,
+) {
   const left = Math.min(96, width * 0.26)
   const ends = plans.flatMap(({ steps }) => steps.flatMap((step) => step.until ?? []))
   const span = Math.min(LONGEST, Math.max(SHORTEST, ...ends.map((end) => end - now)))
@@ -35,7 +40,9 @@ export function strip(plans: readonly { rollout: RolloutPage; steps: readonly Sc
       const start = x(row.from)
       const end = x(row.until ?? until)
       const certain = row.kind === 'now' ? row.until !== null : row.certain
-      return end - start < 1 ? [] : [{ key: row.step.position, x: start + 1, width: end - start - 2, weight: row.step.weight, label: end - start > 48, certain }]
+      return end - start < 1
+        ? []
+        : [{ key: row.step.position, x: start + 1, width: end - start - 2, weight: row.step.weight, label: end - start > 48, certain }]
     }),
   }))
   const ticks: (TimeTick & { x: number })[] = timeTicks(from, until, Math.max(2, Math.floor((width - left) / 96)), offsetMs)

@@ -69,7 +69,8 @@ export function useTimeline(id: Id, state: MaybeRefOrGetter<RolloutState | undef
 export function useRollbackCommand(id: Id, wanted: MaybeRefOrGetter<boolean>) {
   return useQuery({
     queryKey: computed(() => rolloutKeys.part(toValue(id), 'preview')),
-    queryFn: async () => (await answer(api.GET('/api/v1/rollouts/{id}/preview/', { params: { path: { id: toValue(id) ?? 0 } } }))).rollback_command,
+    queryFn: async () =>
+      (await answer(api.GET('/api/v1/rollouts/{id}/preview/', { params: { path: { id: toValue(id) ?? 0 } } }))).rollback_command,
     enabled: computed(() => toValue(id) !== null && toValue(wanted)),
     staleTime: 60_000,
   })

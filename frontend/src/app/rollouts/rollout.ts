@@ -1,5 +1,16 @@
 /** A rollout as the pages know it. Raw API objects stop here; every map over a state is exhaustive. */
-import type { AllowedEventRow, ApprovalRow, Json, RolloutDetail, RolloutEvent, RolloutRow, RolloutState, StepOutcome, StepRow, Strategy } from '@/api/contract'
+import type {
+  AllowedEventRow,
+  ApprovalRow,
+  Json,
+  RolloutDetail,
+  RolloutEvent,
+  RolloutRow,
+  RolloutState,
+  StepOutcome,
+  StepRow,
+  Strategy,
+} from '@/api/contract'
 import type { IconName } from '@/app/shell/icons'
 import { rulesFromApi, stickyFromApi } from '@/app/traffic/rules'
 import { instant } from '@/format'

@@ -22,7 +22,10 @@ export function verdictFromApi(row: VerdictRow) {
 
 export const OUTCOME_TONE = { pass: 'pass', fail: 'fail', inconclusive: 'wait', no_data: 'none' } satisfies Record<VerdictOutcome, Tone>
 
-export const OUTCOME_ICON = { pass: 'check', fail: 'cross', inconclusive: 'half', no_data: 'nodata' } satisfies Record<VerdictOutcome, IconName>
+export const OUTCOME_ICON = { pass: 'check', fail: 'cross', inconclusive: 'half', no_data: 'nodata' } satisfies Record<
+  VerdictOutcome,
+  IconName
+>
 
 export const OUTCOME_LABEL = {
   pass: 'verdict.pass',
@@ -48,7 +51,8 @@ export function runs(verdicts: readonly Verdict[]): { verdict: Verdict; count: n
   const rows: { verdict: Verdict; count: number; since: number }[] = []
   for (const verdict of [...verdicts].sort((a, b) => b.at - a.at || b.id - a.id)) {
     const last = rows.at(-1)
-    const same = last && last.verdict.outcome === verdict.outcome && last.verdict.metric === verdict.metric && last.verdict.step === verdict.step
+    const same =
+      last && last.verdict.outcome === verdict.outcome && last.verdict.metric === verdict.metric && last.verdict.step === verdict.step
     if (same) {
       last.count += 1
       last.since = verdict.at

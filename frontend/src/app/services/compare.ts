@@ -68,7 +68,12 @@ export interface Words {
 }
 
 /** Every figure the service has, business figures apart, in reading order. */
-export function compare(series: Series, names: Names, metrics: readonly Metric[], words: Words): { kpis: ChartSpec[]; figures: ChartSpec[] } {
+export function compare(
+  series: Series,
+  names: Names,
+  metrics: readonly Metric[],
+  words: Words,
+): { kpis: ChartSpec[]; figures: ChartSpec[] } {
   const charts = ALL.flatMap((figure) => {
     const lines = linesOf(series, figure, names)
     return lines.length || !KPI_ORDER.includes(figure) ? [chartOf(figure, lines, metrics, words)] : []
@@ -88,7 +93,8 @@ function chartOf(figure: Figure, lines: Line[], metrics: readonly Metric[], { t,
     limit: limitOf(figure, lines, metrics, { t, f }),
     ...(ratio ? { floor: 0, ceiling: 1 } : { floor: 0, zero: true }),
     show: show(kind, { t, f }),
-    tick: (value, decimals) => (ratio ? f.digits(value * 100, Math.max(0, decimals - 2), Math.max(0, decimals - 2)) : f.digits(value, 0, decimals)),
+    tick: (value, decimals) =>
+      ratio ? f.digits(value * 100, Math.max(0, decimals - 2), Math.max(0, decimals - 2)) : f.digits(value, 0, decimals),
     note: t(NOTE[figure]),
   }
 }
@@ -115,15 +121,26 @@ function limitOf(figure: Figure, lines: readonly Line[], metrics: readonly Metri
   const points = smoothed(stable.points, REACH)
   if (KIND[figure] === 'ratio') {
     const below = figure !== 'error_ratio'
-    const label = t(below ? 'figure.limit.below' : 'figure.limit.above', { points: f.digits(metric.margin * 100, 0, 2), stable: stable.name })
-    return { points: shifted(points, (value) => (below ? value - metric.margin : value + metric.margin)), side: below ? 'below' : 'above', label }
+    const label = t(below ? 'figure.limit.below' : 'figure.limit.above', {
+      points: f.digits(metric.margin * 100, 0, 2),
+      stable: stable.name,
+    })
+    return {
+      points: shifted(points, (value) => (below ? value - metric.margin : value + metric.margin)),
+      side: below ? 'below' : 'above',
+      label,
+    }
   }
   const label = t('figure.limit.slower', { percent: f.percent(metric.margin * 100), stable: stable.name })
   return { points: shifted(points, (value) => value * (1 + metric.margin)), side: 'above', label }
 }
 
 /** Each step as a band of the time axis, and what came before the first. */
-export function stepBands(rollout: Pick<RolloutPage, 'steps' | 'endedAt' | 'startedAt'> | null, range: { from: number; until: number }, { t, f }: Words): Band[] {
+export function stepBands(
+  rollout: Pick<RolloutPage, 'steps' | 'endedAt' | 'startedAt'> | null,
+  range: { from: number; until: number },
+  { t, f }: Words,
+): Band[] {
   const begun = (rollout?.steps ?? []).filter((step) => step.startedAt !== null)
   const first = begun[0]?.startedAt
   if (!first) return []

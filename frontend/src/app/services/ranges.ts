@@ -4,7 +4,10 @@ import type { RolloutPage } from '@/app/rollouts/rollout'
 export const RANGES = ['rollout', '15m', '1h', '6h', '24h', '7d'] as const
 export type RangeName = (typeof RANGES)[number]
 
-const SECONDS = { '15m': 900, '1h': 3600, '6h': 21_600, '24h': 86_400, '7d': 604_800 } satisfies Record<Exclude<RangeName, 'rollout'>, number>
+const SECONDS = { '15m': 900, '1h': 3600, '6h': 21_600, '24h': 86_400, '7d': 604_800 } satisfies Record<
+  Exclude<RangeName, 'rollout'>,
+  number
+>
 
 export const RANGE_LABEL = {
   rollout: 'range.rollout',

@@ -46,7 +46,8 @@ export interface Series {
 
 export function seriesFromApi(row: MetricsRow): Series {
   const stepMs = row.step * 1000
-  const figures = (lines: Record<string, Points>) => new Map(Object.entries(lines).map(([figure, points]) => [figure, withGaps(points, stepMs)]))
+  const figures = (lines: Record<string, Points>) =>
+    new Map(Object.entries(lines).map(([figure, points]) => [figure, withGaps(points, stepMs)]))
   return { stepMs, versions: new Map(Object.entries(row.versions).map(([version, lines]) => [version, figures(lines)])) }
 }
 
@@ -54,6 +55,7 @@ export function seriesFromApi(row: MetricsRow): Series {
 export function withGaps(points: Points, stepMs: number): Point[] {
   const drawn: Point[] = []
   for (const [seconds, value] of points) {
+    if (seconds === undefined || value === undefined) continue
     const at = seconds * 1000
     const last = drawn.at(-1)
     if (last && at - last[0] > stepMs * 2.5) drawn.push([last[0] + stepMs, null])

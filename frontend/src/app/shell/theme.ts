@@ -7,9 +7,22 @@ export type Theme = (typeof THEMES)[number]
 
 const theme = ref<Theme>(stored())
 
+/** Storage may be forbidden; the system's choice is then the best one. */
 function stored(): Theme {
-  const value = localStorage.getItem(KEY)
-  return THEMES.find((known) => known === value) ?? 'auto'
+  try {
+    const value = localStorage.getItem(KEY)
+    return THEMES.find((known) => known === value) ?? 'auto'
+  } catch {
+    return 'auto'
+  }
+}
+
+function store(value: Theme): void {
+  try {
+    localStorage.setItem(KEY, value)
+  } catch {
+    // The choice then holds for this page only.
+  }
 }
 
 export function useTheme() {
@@ -17,7 +30,7 @@ export function useTheme() {
     theme,
     next: () => {
       theme.value = THEMES[(THEMES.indexOf(theme.value) + 1) % THEMES.length] ?? 'auto'
-      localStorage.setItem(KEY, theme.value)
+      store(theme.value)
     },
   }
 }

@@ -29,7 +29,9 @@ export function useFreshness() {
 }
 
 function asWatched(query: Query): Watched {
-  const every = query.observers.map(({ options }) => (typeof options.refetchInterval === 'function' ? options.refetchInterval(query) : options.refetchInterval))
+  const every = query.observers.map(({ options }) =>
+    typeof options.refetchInterval === 'function' ? options.refetchInterval(query) : options.refetchInterval,
+  )
   const times = every.filter((ms): ms is number => typeof ms === 'number' && ms > 0)
   const failed = query.state.fetchFailureCount > 0 || query.state.status === 'error'
   return { updatedAt: query.state.dataUpdatedAt, everyMs: times.length ? Math.min(...times) : 0, failures: failed ? 1 : 0 }

@@ -12,8 +12,8 @@ export function useUrlText(name: string, fallback = ''): WritableComputedRef<str
       return typeof value === 'string' ? value : fallback
     },
     set: (value) => {
-      const { [name]: _, ...rest } = route.query
-      void router.replace({ query: value === fallback || value === '' ? rest : { ...rest, [name]: value } })
+      const kept = value === fallback || value === '' ? undefined : value
+      void router.replace({ query: { ...route.query, [name]: kept } })
     },
   })
 }

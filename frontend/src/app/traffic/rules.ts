@@ -61,7 +61,12 @@ export interface Sticky {
 
 export function stickyFromApi(row: Json): Sticky | null {
   if (!isRecord(row) || typeof row.header !== 'string') return null
-  return { header: row.header, percent: Number(row.percent ?? 0), offset: Number(row.offset ?? 0), ids: row.ids === 'hex' ? 'hex' : 'decimal' }
+  return {
+    header: row.header,
+    percent: Number(row.percent ?? 0),
+    offset: Number(row.offset ?? 0),
+    ids: row.ids === 'hex' ? 'hex' : 'decimal',
+  }
 }
 
 export interface Request {
@@ -134,7 +139,10 @@ function valueOf(request: Request, source: Source, field: string): string | unde
 
 /** The fields a request needs to be told apart by these rules. */
 export function fieldsOf(rules: readonly (Rule | Opaque)[], sticky: Sticky | null): { source: Source; field: string }[] {
-  const asked = [...rules.filter(isRule).map(({ source, field }) => ({ source, field })), ...(sticky ? [{ source: 'header' as const, field: sticky.header }] : [])]
+  const asked = [
+    ...rules.filter(isRule).map(({ source, field }) => ({ source, field })),
+    ...(sticky ? [{ source: 'header' as const, field: sticky.header }] : []),
+  ]
   return asked.filter((one, index) => asked.findIndex((other) => other.source === one.source && other.field === one.field) === index)
 }
 

@@ -42,7 +42,14 @@ export function splitOf(shares: Shares | null, names: Names): Split | null {
 export type Mismatch =
   | { key: 'traffic.mismatch.unread' }
   | { key: 'traffic.mismatch.drift'; declared: number; configured: number; points: number }
-  | { key: 'traffic.mismatch.missing' | 'traffic.mismatch.surplus'; points: number; configured: number; observed: number; expected: number; got: number }
+  | {
+      key: 'traffic.mismatch.missing' | 'traffic.mismatch.surplus'
+      points: number
+      configured: number
+      observed: number
+      expected: number
+      got: number
+    }
 
 const TOLERATED_POINTS = 1
 /** Standard errors beyond which chance does not explain a difference between what is configured and what arrives. */
@@ -77,7 +84,10 @@ function tolerated(percent: number, requests: number | null): number {
 }
 
 /** The segments of one bar on a 0-100 scale, with the part that should have been the other version's marked. */
-export function segments(split: Split, expected: Split | null): { kind: 'stable' | 'missing' | 'candidate' | 'surplus' | 'other'; percent: number }[] {
+export function segments(
+  split: Split,
+  expected: Split | null,
+): { kind: 'stable' | 'missing' | 'candidate' | 'surplus' | 'other'; percent: number }[] {
   const short = expected ? Math.max(0, expected.candidate - split.candidate) : 0
   const over = expected ? Math.max(0, split.candidate - expected.candidate) : 0
   return (
