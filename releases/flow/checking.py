@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from istio.checks import Finding
+from collections.abc import Mapping, Sequence
+
+from istio.checks import CheckFacts, Finding, run_checks
 from istio.mesh import DEPLOYMENT, DESTINATION_RULE, GATEWAY, SERVICE, VIRTUAL_SERVICE, Manifest
+from releases.flow.content import Rendered, rendered_steps, with_candidate_subset
 from releases.models import Rollout
 from services.connections import mesh_of
 from services.models import Service
+
+Surroundings = Mapping[str, Sequence[Manifest]]
+"""The live objects of a service's namespace by kind."""
 
 
 def baseline_of(service: Service) -> dict[str, Manifest]:
@@ -16,3 +22,42 @@ def baseline_of(service: Service) -> dict[str, Manifest]:
         "virtual_service": mesh.get(service.virtual_service_ref),
         "destination_rule": mesh.get(service.destination_rule_ref),
     }
+
+
+def surroundings_of(service: Service) -> Surroundings:
+    """Read what stands beside the objects in their namespace: one list per kind. Raises MeshError."""
+    mesh = mesh_of(service.cluster)
+    kinds = (VIRTUAL_SERVICE, DESTINATION_RULE, GATEWAY, SERVICE, DEPLOYMENT)
+    return {kind: mesh.list(kind, namespace=service.namespace) for kind in kinds}
+
+
+def findings_for(rollout: Rollout, *, baseline: dict[str, Manifest]) -> list[Finding]:
+    """Run the checks over every step, and say each finding once. Raises MeshError, TrafficError."""
+    surroundings = surroundings_of(rollout.service)
+    found = [finding for step in rendered_steps(rollout, baseline=baseline) for finding in findings_of(rollout, step, surroundings=surroundings)]
+    return list(dict.fromkeys(found))
+
+
+def findings_of(rollout: Rollout, step: Rendered, *, surroundings: Surroundings) -> list[Finding]:
+    """Run the checks over one step as it would be written."""
+    service = rollout.service
+    rules = [
+        with_candidate_subset(rule, rollout=rollout) if rule["metadata"]["name"] == service.destination_rule else rule
+        for rule in surroundings[DESTINATION_RULE]
+    ]
+    facts = CheckFacts(
+        virtual_service=step.virtual_service,
+        host=service.host,
+        stable=rollout.stable.subset,
+        candidate=rollout.candidate.subset,
+        candidate_weight=rollout.plan_value.steps[step.position].weight,
+        namespace=service.namespace,
+        routes=service.routes,
+        destination_rules=rules,
+        virtual_services=surroundings[VIRTUAL_SERVICE],
+        services=surroundings[SERVICE],
+        deployments=surroundings[DEPLOYMENT],
+        gateways=surroundings[GATEWAY],
+        candidate_labels=rollout.candidate.labels,
+    )
+    return run_checks(facts)

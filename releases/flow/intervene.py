@@ -14,7 +14,7 @@ from releases.domain import BadPlan, IllegalMove, LostRace
 from releases.domain.actor import Actor
 from releases.domain.reasons import Reason
 from releases.domain.states import Event, State, target
-from releases.flow.approve import void_votes
+from releases.flow.request import void_votes
 from releases.flow.authorize import check_may
 from releases.flow.checking import baseline_of
 from releases.flow.conclude import begin_roll_back, pause, write_roll_back

@@ -1,0 +1,32 @@
+"""Every read with a join, for admin, API, dashboard and worker. Nothing here writes."""
+
+from releases.roles import roles_of
+from releases.selectors.events import AllowedEvent, allowed_events, may
+from releases.selectors.health import HealthItem, health
+from releases.selectors.preview import Preview, StepPreview, preview
+from releases.selectors.rows import due_rollouts, latest_verdict, rollouts, services, waiting_for
+from releases.selectors.traffic import Traffic, traffic, traffic_of
+from releases.sentences import audit_sentence, verdict_sentence, why
+
+__all__ = [
+    "AllowedEvent",
+    "HealthItem",
+    "Preview",
+    "StepPreview",
+    "Traffic",
+    "allowed_events",
+    "audit_sentence",
+    "due_rollouts",
+    "health",
+    "latest_verdict",
+    "may",
+    "preview",
+    "roles_of",
+    "rollouts",
+    "services",
+    "traffic",
+    "traffic_of",
+    "verdict_sentence",
+    "waiting_for",
+    "why",
+]

@@ -1,0 +1,90 @@
+"""What would be written, step by step, before anybody decides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from istio.checks import Finding, Severity
+from istio.difference import rollback_patch, unified_difference
+from istio.documents import TrafficError
+from istio.effective import effective_split
+from istio.mesh import Manifest
+from releases.flow.checking import baseline_of, findings_of, surroundings_of
+from releases.flow.content import Rendered, ended, fingerprint_of, rendered_steps
+from releases.models import Rollout
+
+
+@dataclass(frozen=True, slots=True)
+class StepPreview:
+    """One step: its objects as they would be written, what changes against the step before, where requests go."""
+
+    position: int
+    weight: int
+    objects: list[Manifest]
+    difference: str
+    effective: dict[str, float]
+    findings: tuple[Finding, ...]
+    starts_at: datetime | None
+    planned: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """All steps. ``baseline_from`` says whether the objects were read now ("live") or when it was submitted ("stored")."""
+
+    fingerprint: str
+    baseline_from: str
+    steps: tuple[StepPreview, ...]
+    rollback_command: str
+    findings: tuple[Finding, ...]
+
+
+def preview(rollout: Rollout) -> Preview:
+    """Render the rollout. Raises MeshError when the cluster does not answer; what can not be rendered is a finding."""
+    baseline = rollout.baseline or baseline_of(rollout.service)
+    origin = "stored" if rollout.baseline else "live"
+    try:
+        rendered = rendered_steps(rollout, baseline=baseline)
+        fingerprint = fingerprint_of(rollout, baseline=baseline)
+    except TrafficError as error:
+        finding = Finding(code=error.code, severity=Severity.ERROR, path="spec", message=str(error))
+        return Preview(fingerprint="", baseline_from=origin, steps=(), rollback_command="", findings=(finding,))
+    surroundings = surroundings_of(rollout.service)
+    starts = rollout.started_at or rollout.start_at
+    steps: list[StepPreview] = []
+    before = baseline
+    for item in rendered:
+        step = rollout.plan_value.steps[item.position]
+        after = {"virtual_service": item.virtual_service, "destination_rule": item.destination_rule or before["destination_rule"]}
+        steps.append(
+            StepPreview(
+                position=item.position,
+                weight=step.weight,
+                objects=list(after.values()),
+                difference="\n".join(filter(None, (unified_difference(before[kind], after[kind]) for kind in ("destination_rule", "virtual_service")))),
+                effective=_effective(rollout, item),
+                findings=tuple(findings_of(rollout, item, surroundings=surroundings)),
+                starts_at=step.not_before or starts,
+                planned=step.as_json(),
+            )
+        )
+        before = after
+        starts = starts + timedelta(seconds=step.bake_seconds) if starts else None
+    back = ended(rendered[-1].virtual_service, rollout=rollout, candidate_weight=0)
+    return Preview(
+        fingerprint=fingerprint,
+        baseline_from=origin,
+        steps=tuple(steps),
+        rollback_command=rollback_patch(rendered[-1].virtual_service, back),
+        findings=tuple(dict.fromkeys(finding for step in steps for finding in step.findings)),
+    )
+
+
+def _effective(rollout: Rollout, item: Rendered) -> dict[str, float]:
+    """Return percent per version name; subsets that are no registered version keep their subset's name."""
+    service = rollout.service
+    split = effective_split(item.virtual_service, host=service.host, routes=service.routes, namespace=service.namespace)
+    names = {rollout.stable.subset: rollout.stable.name, rollout.candidate.subset: rollout.candidate.name}
+    return {names.get(subset, subset): share for subset, share in split.items()}

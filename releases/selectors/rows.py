@@ -1,0 +1,51 @@
+"""Rows with what a list or a page needs of their neighbours, in a fixed number of queries."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db.models import Prefetch, QuerySet
+from django.db.models.functions import Now
+
+from releases.domain.roles import RoleName, allows
+from releases.domain.states import MOVING, Event, State
+from releases.models import Approval, Rollout, Role, StepRun, User, Verdict
+from services.models import Service
+
+
+def due_rollouts(*, now: datetime | None = None) -> list[tuple[int, bool]]:
+    """Return (id, is rolling back) of every rollout that is due, rollbacks first. One query; the database's clock by default."""
+    due = Rollout.objects.filter(state__in=sorted(MOVING), next_wake_up__lte=now or Now()).order_by("next_wake_up")
+    rows = [(pk, state == State.ROLLING_BACK) for pk, state in due.values_list("pk", "state")]
+    return sorted(rows, key=lambda row: not row[1])
+
+
+def rollouts() -> QuerySet[Rollout]:
+    """Return rollouts with everything joined that a list or a page shows."""
+    return Rollout.objects.select_related(
+        "service__cluster", "service__policy", "service__stable", "stable", "candidate", "plan", "requested_by"
+    ).prefetch_related(
+        Prefetch("step_runs", StepRun.objects.order_by("position")),
+        Prefetch("approvals", Approval.objects.select_related("by").order_by("id")),
+        "edits",
+    )
+
+
+def services() -> QuerySet[Service]:
+    """Return services with cluster, policy and stable version joined."""
+    return Service.objects.select_related("cluster", "policy", "stable", "owners").prefetch_related("versions")
+
+
+def latest_verdict(rollout: Rollout) -> Verdict | None:
+    """Return the newest verdict of a rollout, or None."""
+    return rollout.verdicts.order_by("-at").first()
+
+
+def waiting_for(user: User) -> list[Rollout]:
+    """Return the rollouts that wait for a decision this person may take now: three queries, whatever their number."""
+    roles = list(Role.objects.filter(user=user).values_list("name", "group_id"))
+    if not roles or not user.is_active:
+        return []
+    pending = Rollout.objects.filter(state=State.PENDING).exclude(requested_by=user).exclude(edits__by=user)
+    found = pending.exclude(approvals__in=Approval.objects.filter(by=user, voided_at=None)).select_related("service", "candidate", "stable")
+    return [row for row in found if allows((RoleName(name) for name, group in roles if group in {None, row.service.owners_id}), Event.APPROVE)]

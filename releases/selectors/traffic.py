@@ -1,0 +1,135 @@
+"""The split of a service three times over: declared by Weir, configured in the mesh, observed by Prometheus."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from istio.documents import TrafficError
+from istio.effective import effective_split
+from istio.mesh import VIRTUAL_SERVICE, Manifest, MeshError
+from istio.telemetry import Counts, TelemetryError
+from releases.clock import database_now
+from releases.domain.states import State
+from releases.models import Rollout
+from services.connections import mesh_of, telemetry_of
+from services.models import Cluster, Service
+
+OBSERVED_SECONDS = 60.0
+_CARRYING = (State.RUNNING, State.PAUSED, State.ROLLING_BACK)
+_TOLERATED_POINTS = 3.0
+_FEW_REQUESTS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """Percent by version name; None where nobody knows. ``problem`` says who did not answer."""
+
+    declared: dict[str, float] | None = None
+    configured: dict[str, float] | None = None
+    observed: dict[str, float] | None = None
+    requests: dict[str, float] | None = None
+    matched: bool = True
+    rules: list[dict[str, Any]] = field(default_factory=list)
+    drift: dict[str, Any] | None = None
+    problem: str = ""
+
+
+def traffic(service: Service) -> Traffic:
+    """Return the split of one service."""
+    return traffic_of([service])[service.pk]
+
+
+def traffic_of(services: Iterable[Service]) -> dict[int, Traffic]:
+    """Return the split of many services: one list per namespace, one set of queries per cluster."""
+    rows = list(services)
+    carrying = {row.service_id: row for row in Rollout.objects.filter(service__in=rows, state__in=_CARRYING).select_related("candidate", "stable").prefetch_related("step_runs")}
+    clusters: dict[int, list[Service]] = defaultdict(list)
+    for row in rows:
+        clusters[row.cluster_id].append(row)
+    found: dict[int, Traffic] = {}
+    for members in clusters.values():
+        documents, mesh_problem = _documents(members[0].cluster, members)
+        counts, telemetry_problem = _counts(members[0].cluster, members)
+        for row in members:
+            problem = mesh_problem or telemetry_problem
+            found[row.pk] = _one(row, rollout=carrying.get(row.pk), document=documents.get(row.pk), counts=counts.get(row.pk), problem=problem)
+    return found
+
+
+def _one(service: Service, *, rollout: Rollout | None, document: Manifest | None, counts: dict[str, Counts] | None, problem: str) -> Traffic:
+    declared = _declared(service, rollout)
+    configured = _configured(service, document)
+    requests = {name: round(of.requests, 1) for name, of in counts.items()} if counts else None
+    whole = sum(requests.values()) if requests else 0
+    observed = {name: round(100 * n / whole, 2) for name, n in requests.items()} if requests and whole else None
+    return Traffic(
+        declared=declared,
+        configured=configured,
+        observed=observed,
+        requests=requests,
+        matched=_matches(declared, configured, points=0.5) and (whole < _FEW_REQUESTS or _matches(configured, observed, points=_TOLERATED_POINTS)),
+        rules=_rules(rollout),
+        drift=rollout.drift if rollout else None,
+        problem=problem,
+    )
+
+
+def _declared(service: Service, rollout: Rollout | None) -> dict[str, float] | None:
+    if service.stable is None:
+        return None
+    if rollout is None:
+        return {service.stable.name: 100.0}
+    weights = [run.written for run in rollout.step_runs.all() if run.written is not None]
+    weight = 0 if rollout.state == State.ROLLING_BACK or not weights else weights[-1]
+    return {rollout.stable.name: 100.0 - weight, rollout.candidate.name: float(weight)}
+
+
+def _configured(service: Service, document: Manifest | None) -> dict[str, float] | None:
+    if document is None:
+        return None
+    try:
+        split = effective_split(document, host=service.host, routes=service.routes, namespace=service.namespace)
+    except TrafficError:
+        return None
+    names = {version.subset: version.name for version in service.versions.all()}
+    return {names.get(subset, subset): share for subset, share in split.items()}
+
+
+def _rules(rollout: Rollout | None) -> list[dict[str, Any]]:
+    if rollout is None or rollout.current_step is None:
+        return []
+    rules: list[dict[str, Any]] = rollout.plan_value.steps[rollout.current_step].as_json()["rules"]
+    return rules
+
+
+def _matches(left: dict[str, float] | None, right: dict[str, float] | None, *, points: float) -> bool:
+    if left is None or right is None:
+        return True
+    return all(abs(left.get(name, 0) - right.get(name, 0)) <= points for name in left | right)
+
+
+def _documents(cluster: Cluster, services: list[Service]) -> tuple[dict[int, Manifest], str]:
+    try:
+        mesh = mesh_of(cluster)
+        listed = {
+            (namespace, item["metadata"]["name"]): item
+            for namespace in {row.namespace for row in services}
+            for item in mesh.list(VIRTUAL_SERVICE, namespace=namespace)
+        }
+    except MeshError as error:
+        return {}, str(error)
+    pairs = ((row.pk, listed.get((row.namespace, row.virtual_service))) for row in services)
+    return {pk: item for pk, item in pairs if item is not None}, ""
+
+
+def _counts(cluster: Cluster, services: list[Service]) -> tuple[dict[int, dict[str, Counts]], str]:
+    end = (database_now() - timedelta(seconds=1)).replace(microsecond=0)
+    try:
+        found = telemetry_of(cluster).window([row.target for row in services], end=end, seconds=OBSERVED_SECONDS)
+    except TelemetryError as error:
+        return {}, str(error)
+    return {row.pk: dict(found[row.target]) for row in services if row.target in found}, ""
