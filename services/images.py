@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from istio.mesh import Manifest
 from services.models import Version
 
 
-def deployments_of(deployments: Sequence[Manifest], *, labels: dict[str, str]) -> list[Manifest]:
-    """Return the Deployments whose pods carry all the labels: those a subset selects."""
-    return [item for item in deployments if labels.items() <= _pod_labels(item).items()]
+def deployments_of(deployments: Sequence[Manifest], *, selector: Mapping[str, str], labels: Mapping[str, str]) -> list[Manifest]:
+    """Return the Deployments whose pods both the Service's selector and the subset's labels choose."""
+    wanted = {**selector, **labels}.items()
+    return [item for item in deployments if wanted <= _pod_labels(item).items()]
+
+
+def selector_of(service: Manifest) -> dict[str, str]:
+    """Return the labels by which a Kubernetes Service chooses its pods."""
+    selector: dict[str, str] = service.get("spec", {}).get("selector") or {}
+    return selector
 
 
 def image_of(deployment: Manifest) -> str:
@@ -26,9 +33,9 @@ def replicas_of(deployments: Sequence[Manifest]) -> tuple[int, int]:
     return ready, wanted
 
 
-def runs_image(deployments: Sequence[Manifest], *, version: Version) -> str:
+def runs_image(deployments: Sequence[Manifest], *, selector: Mapping[str, str], version: Version) -> str:
     """Return an empty text if every Deployment of the version runs its registered image, else who does not."""
-    mine = deployments_of(deployments, labels={**version.labels})
+    mine = deployments_of(deployments, selector=selector, labels=version.labels)
     wrong = [item for item in mine if not _same_image(image_of(item), version.image)]
     if not wrong:
         return ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import django.contrib.auth.admin  # noqa: F401  registers Group, which is taken over below
 from django import forms
 from django.contrib import admin
 from django.contrib.auth.forms import BaseUserCreationForm

@@ -13,7 +13,7 @@ from typing import Any
 
 from django.db import transaction
 
-from istio.mesh import DEPLOYMENT, Manifest, Mesh
+from istio.mesh import DEPLOYMENT, SERVICE, Manifest, Mesh, Ref
 from istio.documents import TrafficError
 from istio.marks import annotated
 from istio.traffic import has_drifted, owned_part
@@ -25,7 +25,7 @@ from releases.flow.move import change, note
 from releases.flow.record import record
 from releases.models import Rollout, StepRun
 from services.connections import mesh_of
-from services.images import runs_image
+from services.images import runs_image, selector_of
 
 
 class Held(Exception):  # noqa: N818  a reason to stop, not an error
@@ -138,8 +138,9 @@ def version_problem(rollout: Rollout, *, mesh: Mesh) -> str:
     """Say which Deployment of the candidate does not run the registered image, or return an empty text."""
     if not rollout.candidate.image or not rollout.candidate.labels:
         return ""
+    host = Ref(SERVICE, rollout.service.namespace, rollout.service.host.partition(".")[0])
     deployments = mesh.list(DEPLOYMENT, namespace=rollout.service.namespace)
-    return runs_image(deployments, version=rollout.candidate)
+    return runs_image(deployments, selector=selector_of(mesh.get(host)), version=rollout.candidate)
 
 
 def _parts(document: Manifest, rollout: Rollout) -> Any:

@@ -133,14 +133,14 @@ def decision_page(rollout: Rollout, *, user: User, now: datetime) -> DecisionPag
     events = tuple(selectors.allowed_events(rollout, user))
     previews = preview.steps if preview else ()
     asks = rollout.started_at is None and any(event.event is Event.APPROVE for event in events)
-    schedule = schedule_of(rollout, previews=previews, now=now)
+    schedule = schedule_of(rollout, now=now)
     verdicts = list(rollout.verdicts.order_by("-at")[:LOG])
     return DecisionPage(
         rollout=rollout,
         fingerprint=rollout.fingerprint or (preview.fingerprint if preview else ""),
         slots=tuple(_slots(rollout)),
         voided=tuple(vote for vote in rollout.approvals.all() if vote.voided_at),
-        sentence=sentence_of(rollout, previews=previews, now=now) if asks else selectors.why(rollout),
+        sentence=sentence_of(rollout, schedule=schedule, now=now) if asks else selectors.why(rollout),
         problem=problem,
         checks=tuple(_checks(preview)) if preview else (),
         steps=tuple(_step_view(rollout, step) for step in previews),

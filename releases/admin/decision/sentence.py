@@ -10,13 +10,13 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
+from releases.admin.drawing.strip import Held
 from releases.models import Rollout
-from releases.selectors import StepPreview
 from releases.templatetags.weir import clock
 
 
-def sentence_of(rollout: Rollout, *, previews: Sequence[StepPreview], now: datetime) -> SafeString:
-    """Say it in the reader's language, weights and times bold."""
+def sentence_of(rollout: Rollout, *, schedule: Sequence[Held], now: datetime) -> SafeString:
+    """Say it in the reader's language, weights and times bold. The schedule has every step."""
     steps = rollout.plan_value.steps
     first, rest = steps[0], steps[1:]
     names = {
@@ -24,11 +24,9 @@ def sentence_of(rollout: Rollout, *, previews: Sequence[StepPreview], now: datet
         "candidate": rollout.candidate.name,
         "stable": rollout.stable.name,
         "first": first.weight,
-        "begin": _begin(previews, now=now),
+        "begin": _begin(schedule[0].begins, now=now),
         "rest": _joined([step.weight for step in rest]),
-        "end": clock(previews[-1].starts_at)
-        if previews and previews[-1].starts_at
-        else _("as the plan says"),
+        "end": clock(schedule[-1].begins),
     }
     return format_html(
         "{} {}",
@@ -59,10 +57,9 @@ def _promise() -> str:
     return _("if a guard fails, all traffic returns to {stable} in one write.")
 
 
-def _begin(previews: Sequence[StepPreview], *, now: datetime) -> str:
+def _begin(begins: datetime, *, now: datetime) -> str:
     """When the first step begins: a time, or at once when the last vote is in."""
-    begins = previews[0].starts_at if previews else None
-    if begins is None or begins <= now + timedelta(minutes=1):
+    if begins <= now + timedelta(minutes=1):
         return _("at once")
     local, today = timezone.localtime(begins), timezone.localtime(now).date()
     if local.date() == today:

@@ -33,7 +33,8 @@ TEMPLATE = "releases/decision/page.html"
 
 def rollout_or_404(rollout_id: str) -> Rollout:
     """Return the rollout with everything joined. Raises Http404."""
-    found = selectors.rollouts().filter(pk=rollout_id).first() if rollout_id.isdigit() else None
+    rows = selectors.rollouts().prefetch_related("approvals__by__groups", "service__policy__required_groups")
+    found = rows.filter(pk=rollout_id).first() if rollout_id.isdigit() else None
     if found is None:
         raise Http404
     return found

@@ -64,7 +64,7 @@ def read_difference(text: str) -> Difference:
             if hunk := _HUNK.match(raw):
                 old, old_left, new, new_left = (int(number or 1) for number in hunk.groups()[:4])
                 lines.append(Line("place", hunk[5] or f"… {new}"))
-            elif raw.startswith("+++ "):
+            elif raw.startswith("+++ ") and raw != "+++ after":
                 lines.append(Line("place", raw[4:].strip()))
         elif raw.startswith("+"):
             lines.append(Line("added", raw[1:], new=new))
