@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.views.decorators.http import require_GET
 
 from releases import selectors
 from releases.admin.actor import person
@@ -15,6 +17,12 @@ from releases.domain.states import FINISHED, LIVE
 from releases.models import Rollout
 
 ENDED = 6
+
+
+@require_GET
+def health_fragment(request: HttpRequest) -> HttpResponse:
+    """Answer with the health of Weir's parts. The board asks for it afterwards: a dead cluster must not hold it up."""
+    return TemplateResponse(request, "releases/health.html", {"health": selectors.health()})
 
 
 def board_context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
@@ -30,7 +38,6 @@ def board_context(request: HttpRequest, context: dict[str, Any]) -> dict[str, An
         "ended": [
             _line(rollout) for rollout in rows.filter(state__in=FINISHED).order_by("-ended_at")[:ENDED]
         ],
-        "health": selectors.health(),
     }
     return context
 

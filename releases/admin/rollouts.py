@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy
 from releases import flow, selectors
 from releases.admin.actor import actor_of, may, person
 from releases.admin.base import OperationsAdmin
+from releases.admin.board import health_fragment
 from releases.admin.decision import views
 from releases.admin.filters import MineFilter
 from releases.admin.forms import RolloutForm
@@ -58,6 +59,7 @@ class RolloutAdmin(OperationsAdmin[Rollout]):
     def get_urls(self) -> list[URLPattern]:
         wrap = self.admin_site.admin_view
         own = [
+            path("health/", wrap(health_fragment), name="releases_rollout_health"),
             path("<str:object_id>/events/<slug:slug>/", wrap(views.cause), name="releases_rollout_event"),
             path("<str:object_id>/watch/", wrap(views.watch), name="releases_rollout_watch"),
             path("<str:object_id>/try/", wrap(views.try_request), name="releases_rollout_try"),

@@ -11,6 +11,7 @@ from django.db.models import Model
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from istio.mesh import Unreachable
 from releases import flow
 from releases.domain.states import Event
 from releases.models import AuditEvent, MetricSnapshot, Rollout, Verdict
@@ -77,6 +78,13 @@ def test_the_board_shows_what_waits_for_me(world: World, sign_in: SignIn) -> Non
     asked = sign_in(world.requester).get(reverse("admin:index")).content.decode()
     assert "Nothing waits for your decision." in asked
     assert "Mine, not finished" in asked
+
+
+def test_a_dead_cluster_does_not_hold_the_board_up(world: World, sign_in: SignIn) -> None:
+    world.mesh.fail_next(Unreachable("The Kubernetes API of test does not answer."))
+    client = sign_in(world.operator)
+    assert "does not answer" not in client.get(reverse("admin:index")).content.decode()
+    assert "does not answer" in client.get(reverse("admin:releases_rollout_health")).content.decode()
 
 
 def test_the_board_costs_no_more_with_more_rollouts(world: World, sign_in: SignIn) -> None:

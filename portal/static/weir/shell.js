@@ -66,6 +66,14 @@ for (const button of document.querySelectorAll("[data-copy]")) {
   });
 }
 
+// What may take its time is loaded after the page: our own fragments, escaped by the server.
+for (const place of document.querySelectorAll("[data-load]")) {
+  fetch(place.dataset.load)
+    .then((response) => (response.ok ? response.text() : Promise.reject(response)))
+    .then((html) => (place.innerHTML = html))
+    .catch(() => (place.firstElementChild.textContent = place.dataset.failed));
+}
+
 for (const select of document.querySelectorAll("select[data-send]")) {
   select.addEventListener("change", () => select.form.requestSubmit());
 }
