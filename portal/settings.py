@@ -9,6 +9,8 @@ import environ
 from csp.constants import NONCE, NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
+from portal.unfold import UNFOLD as UNFOLD  # Django reads it from here
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
 
