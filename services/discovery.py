@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from istio.documents import TrafficError, rules_for_host, subsets_of
+from istio.documents import TrafficError, fqdn, rules_for_host, subsets_of
 from istio.effective import effective_split
 from istio.mesh import DEPLOYMENT, DESTINATION_RULE, SERVICE, VIRTUAL_SERVICE, Manifest, Mesh
 from services.images import deployments_of, image_of, replicas_of, selector_of
@@ -47,7 +47,7 @@ def discover(mesh: Mesh, *, namespace: str) -> list[FoundService]:
     for document in listed[VIRTUAL_SERVICE]:
         hosts = (str(host).partition(".")[0] for host in document.get("spec", {}).get("hosts") or [])
         name = next((host for host in hosts if host in services), None)
-        rules = rules_for_host(list(listed[DESTINATION_RULE]), host=name, namespace=namespace) if name else []
+        rules = rules_for_host(list(listed[DESTINATION_RULE]), host=fqdn(name, namespace=namespace), namespace=namespace) if name else []
         if name and rules:
             found.append(_found(document, rule=rules[0], service=services[name], deployments=list(listed[DEPLOYMENT])))
     return sorted(found, key=lambda item: item.name)
