@@ -56,6 +56,10 @@ export function timeline(id: number, say: Say): AuditRow[] {
     rollout: { id, number: `R-${id}` },
     object_type: 'rollout',
     object_id: String(id),
+    service: null,
+    ip: null,
+    prev: '',
+    hash: '',
     ...extra,
   })
   return [

@@ -2,33 +2,35 @@
 import type {
   ApprovalRow,
   RolloutDetail,
-  RolloutEvent,
   RolloutState,
+  ServiceBrief,
   ServiceDetail,
   StepOutcome,
   VerdictOutcome,
   VerdictRow,
 } from '../src/api/contract'
 
+import type { RolloutEvent } from '../src/app/rollouts/rollout'
+
 export type Say = (en: string, zh: string) => string
 const START = Date.now()
 export const ago = (seconds: number): string => new Date(START - seconds * 1000).toISOString()
 const HASH = '9f2c41d07a8be36d5f10c2e94b7706a3d81f5ec29047bd6681ac3f0e92d4b75c'
 
-export const SERVICES: ServiceDetail[] = [
-  { id: 1, name: 'product', title: '商品' },
-  { id: 2, name: 'order', title: '订单' },
-  { id: 3, name: 'payment', title: '支付' },
-].map((one) => ({
-  ...one,
-  namespace: 'shop',
-  cluster: 'lab',
-  host: one.name,
+const BRIEFS: ServiceBrief[] = [
+  { id: 1, name: 'product', title: '商品', namespace: 'shop', cluster: 'lab' },
+  { id: 2, name: 'order', title: '订单', namespace: 'shop', cluster: 'lab' },
+  { id: 3, name: 'payment', title: '支付', namespace: 'shop', cluster: 'lab' },
+]
+export const SERVICES: (ServiceBrief & ServiceDetail)[] = BRIEFS.map((brief) => ({
+  ...brief,
+  host: brief.name,
   port: 9080,
-  virtual_service: one.name,
-  destination_rule: one.name,
-  stable: { id: one.id * 10, name: 'v1', image: `shop/${one.name}:1.18.2` },
-  metrics: one.name === 'payment' ? ['errors', 'p95-latency', 'payments'] : ['errors', 'p95-latency'],
+  virtual_service: brief.name,
+  destination_rule: brief.name,
+  policy: 'shop',
+  stable: { id: brief.id * 10, name: 'v1', image: `shop/${brief.name}:1.18.2` },
+  metrics: ['errors', 'p95-latency', 'payments'],
 }))
 
 const BAKES = [86_400, 43_200, 14_400, 7_200, 3_600]
@@ -201,6 +203,8 @@ export function rollout(id: number, say: Say): RolloutDetail | undefined {
     id,
     number: `R-${id}`,
     service,
+    retry_of: null,
+    edits: [],
     stable: service.stable,
     candidate: { id: service.id * 10 + 1, name: 'v2', image: `shop/${service.name}:1.19.0` },
     plan: { id: 1, name: say('Canary 1/5/20/50/100', '金丝雀 1/5/20/50/100') },
@@ -229,7 +233,7 @@ export function rollout(id: number, say: Say): RolloutDetail | undefined {
     latest_verdict: verdict ? verdictRow(1, 6, verdict[0], verdict[1], say(verdict[2], verdict[3]), shape.step) : null,
     revision: 12,
     promote_requested: false,
-    evidence: { policy: 'gate', interval_seconds: 15 },
+    evidence: { policy: 'gate' as const, interval_seconds: 15, wait_limit_seconds: 3600, when_unclear: 'hold' as const },
     steps: rows,
     approvals: shape.started ? [approval(say)] : [],
     approvals_needed: 1,
@@ -272,6 +276,7 @@ export function verdictRow(
     outcome,
     metric,
     rule: 'anytime-valid',
+    reason_code: 'judged',
     sentence,
     numbers: { stable: { events: 31, exposure: 12_480 }, candidate: { events: 9, exposure: 3_122 }, evidence: 0.42, upper_bound: 0.0011 },
   }

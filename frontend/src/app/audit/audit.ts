@@ -1,5 +1,5 @@
 /** The audit trail as the pages know it. */
-import type { AuditRow, ChainRow, Json } from '@/api/contract'
+import type { AuditRow, ChainRow, Json, TimelineRow } from '@/api/contract'
 import type { Tone } from '@/app/rollouts/rollout'
 import type { IconName } from '@/app/shell/icons'
 import { instant } from '@/format'
@@ -7,7 +7,7 @@ import { instant } from '@/format'
 export type AuditEvent = ReturnType<typeof auditFromApi>
 export type Outcome = AuditRow['outcome']
 
-export function auditFromApi(row: AuditRow) {
+export function auditFromApi(row: TimelineRow) {
   return {
     seq: row.seq,
     at: instant(row.at) ?? 0,
@@ -16,10 +16,10 @@ export function auditFromApi(row: AuditRow) {
     action: row.action,
     outcome: row.outcome,
     sentence: row.sentence,
-    reason: row.reason,
+    reason: row.reason ?? '',
     before: row.before,
     after: row.after,
-    rolloutId: idOf(row.rollout),
+    rolloutId: row.rollout?.id ?? null,
     object: [row.object_type, row.object_id].filter(Boolean).join(' '),
   }
 }
@@ -31,8 +31,8 @@ export function chainFromApi(row: ChainRow) {
     valid: row.valid,
     events: row.events,
     verifiedAt: instant(row.verified_at) ?? 0,
-    firstBad: row.first_bad ?? null,
-    detail: row.detail ?? '',
+    firstBad: row.first_bad,
+    detail: row.detail,
   }
 }
 
@@ -64,8 +64,4 @@ function leaves(value: Json, path = ''): Map<string, string> {
     return new Map(value === null && !path ? [] : [[path, value === null ? '' : String(value)]])
   const entries = Array.isArray(value) ? value.map((item, index) => [String(index), item] as const) : Object.entries(value)
   return new Map(entries.flatMap(([key, item]) => [...leaves(item, path ? `${path}.${key}` : key)]))
-}
-
-function idOf(value: AuditRow['rollout']): number | null {
-  return typeof value === 'object' ? (value?.id ?? null) : (value ?? null)
 }

@@ -6,6 +6,8 @@ export const FIELDS = ['search', 'actor', 'action', 'outcome', 'service', 'rollo
 export type Field = (typeof FIELDS)[number]
 export type Fields = Record<Field, string>
 
+const OUTCOMES = ['done', 'refused', 'failed'] as const
+
 export const EMPTY: Fields = { search: '', actor: '', action: '', outcome: '', service: '', rollout: '', since: '', until: '' }
 
 export function fieldsFrom(query: LocationQuery): Fields {
@@ -17,7 +19,7 @@ export function fieldsFrom(query: LocationQuery): Fields {
 }
 
 /** Only what is set, so that a link stays short. */
-export function queryFrom(fields: Fields): Partial<Fields> {
+export function queryFrom(fields: Fields): Record<string, string> {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value.trim() !== ''))
 }
 
@@ -31,5 +33,7 @@ export function filterFrom(fields: Fields): AuditFilter {
   }
   const from = since ? day(since, 0) : null
   const to = until ? day(until, 1) : null
-  return { ...rest, ...(from ? { since: from } : {}), ...(to ? { until: to } : {}) }
+  const { outcome, ...words } = rest
+  const known = OUTCOMES.find((one) => one === outcome)
+  return { ...words, ...(known ? { outcome: known } : {}), ...(from ? { since: from } : {}), ...(to ? { until: to } : {}) }
 }

@@ -56,7 +56,7 @@ export function serviceRowFromApi(row: OverviewServiceRow) {
   return {
     id: row.service.id,
     name: row.service.name,
-    title: row.service.title,
+    title: row.service.title ?? '',
     place: `${row.service.cluster} / ${row.service.namespace}`,
     cluster: row.service.cluster,
     names,

@@ -1,6 +1,30 @@
 /** What a person may do to a rollout: how it is called, what it does, how its button looks. */
 import type { IconName } from '@/app/shell/icons'
+import type { paths } from '@/api/contract'
 import { decisionHref, type AllowedEvent, type RolloutEvent } from './rollout'
+
+/** Where each event is sent; editing is a page of the admin. */
+export const EVENT_PATH = {
+  submit: '/api/v1/rollouts/{id}/submit/',
+  cancel: '/api/v1/rollouts/{id}/cancel/',
+  approve: '/api/v1/rollouts/{id}/approve/',
+  reject: '/api/v1/rollouts/{id}/reject/',
+  withdraw: '/api/v1/rollouts/{id}/withdraw/',
+  start: '/api/v1/rollouts/{id}/start/',
+  revoke: '/api/v1/rollouts/{id}/revoke/',
+  pause: '/api/v1/rollouts/{id}/pause/',
+  resume: '/api/v1/rollouts/{id}/resume/',
+  set_weight: '/api/v1/rollouts/{id}/set-weight/',
+  promote: '/api/v1/rollouts/{id}/promote/',
+  roll_back: '/api/v1/rollouts/{id}/rollback/',
+  restore: '/api/v1/rollouts/{id}/restore/',
+  adopt: '/api/v1/rollouts/{id}/adopt/',
+  revert: '/api/v1/rollouts/{id}/revert/',
+  retry: '/api/v1/rollouts/{id}/retry/',
+} satisfies Record<Exclude<RolloutEvent, 'edit'>, keyof paths>
+
+export type SentEvent = keyof typeof EVENT_PATH
+export const isSent = (event: RolloutEvent): event is SentEvent => event !== 'edit'
 
 export const EVENT_LABEL = {
   edit: 'event.edit.label',

@@ -2,9 +2,10 @@
 import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/vue-query'
 import { computed, toValue, type MaybeRefOrGetter } from 'vue'
 import { answer, api } from '@/api/client'
-import type { EventBody } from '@/api/contract'
-import { rowsOf, cursorOf } from '@/api/pages'
+import type { EventBody, WeightBody } from '@/api/contract'
+import { allRows, cursorOf, PAGE_SIZE } from '@/api/pages'
 import { auditFromApi } from '@/app/audit/audit'
+import { EVENT_PATH, type SentEvent } from './event'
 import { isFinished, isMoving, rolloutDetailFromApi, rolloutFromApi, type RolloutPage, type RolloutState } from './rollout'
 import { verdictFromApi } from './verdict'
 
@@ -46,7 +47,8 @@ export function useVerdicts(id: Id, state: MaybeRefOrGetter<RolloutState | undef
     queryKey: computed(() => rolloutKeys.part(toValue(id), 'verdicts')),
     queryFn: async () => {
       const path = { id: toValue(id) ?? 0 }
-      return rowsOf(await answer(api.GET('/api/v1/rollouts/{id}/verdicts/', { params: { path } }))).map(verdictFromApi)
+      const query = { page_size: PAGE_SIZE }
+      return (await answer(api.GET('/api/v1/rollouts/{id}/verdicts/', { params: { path, query } }))).results.map(verdictFromApi)
     },
     enabled: computed(() => toValue(id) !== null),
     refetchInterval: () => partEvery(toValue(state)),
@@ -58,7 +60,8 @@ export function useTimeline(id: Id, state: MaybeRefOrGetter<RolloutState | undef
     queryKey: computed(() => rolloutKeys.part(toValue(id), 'timeline')),
     queryFn: async () => {
       const path = { id: toValue(id) ?? 0 }
-      return rowsOf(await answer(api.GET('/api/v1/rollouts/{id}/timeline/', { params: { path } }))).map(auditFromApi)
+      const rows = await allRows((query) => answer(api.GET('/api/v1/rollouts/{id}/timeline/', { params: { path, query } })))
+      return rows.map(auditFromApi)
     },
     enabled: computed(() => toValue(id) !== null),
     refetchInterval: () => partEvery(toValue(state)),
@@ -81,7 +84,7 @@ export function useHistory(service: MaybeRefOrGetter<number>) {
   return useInfiniteQuery({
     queryKey: computed(() => rolloutKeys.ofService(toValue(service))),
     queryFn: async ({ pageParam }) => {
-      const query = { service: toValue(service), ...(pageParam ? { cursor: pageParam } : {}) }
+      const query = { service: String(toValue(service)), ...(pageParam ? { cursor: pageParam } : {}) }
       const page = await answer(api.GET('/api/v1/rollouts/', { params: { query } }))
       return { rollouts: page.results.map(rolloutFromApi), cursor: cursorOf(page) }
     },
@@ -93,7 +96,7 @@ export function useHistory(service: MaybeRefOrGetter<number>) {
 
 export interface EventRequest extends EventBody {
   id: number
-  slug: string
+  event: SentEvent
   /** Stays the same when the same dialog is sent again, so that the effect happens once. */
   key: string
 }
@@ -101,10 +104,12 @@ export interface EventRequest extends EventBody {
 export function useEvent() {
   const client = useQueryClient()
   return useMutation({
-    mutationFn: async ({ id, slug, key, ...body }: EventRequest) => {
-      const path = { id, event: slug }
+    mutationFn: async ({ id, event, key, ...body }: EventRequest) => {
+      const params = { path: { id } }
       const headers = { 'Idempotency-Key': key }
-      return rolloutDetailFromApi(await answer(api.POST('/api/v1/rollouts/{id}/{event}/', { params: { path }, body, headers })))
+      // Each event has a path of its own, and takes what set-weight takes, less the weight.
+      const path = EVENT_PATH[event] as typeof EVENT_PATH.set_weight
+      return rolloutDetailFromApi(await answer(api.POST(path, { params, body: body as WeightBody, headers })))
     },
     onSuccess: (rollout) => client.setQueryData(rolloutKeys.detail(rollout.id), rollout),
     onSettled: () => client.invalidateQueries(),

@@ -1,28 +1,22 @@
 /** A rollout as the pages know it. Raw API objects stop here; every map over a state is exhaustive. */
-import type {
-  AllowedEventRow,
-  ApprovalRow,
-  Json,
-  RolloutDetail,
-  RolloutEvent,
-  RolloutRow,
-  RolloutState,
-  StepOutcome,
-  StepRow,
-  Strategy,
-} from '@/api/contract'
+import type { AllowedEventRow, ApprovalRow, RolloutDetail, RolloutRow, RolloutState, StepOutcome, StepRow, Strategy } from '@/api/contract'
 import type { IconName } from '@/app/shell/icons'
 import { rulesFromApi, stickyFromApi } from '@/app/traffic/rules'
 import { instant } from '@/format'
 import { verdictFromApi } from './verdict'
 
-export type { RolloutEvent, RolloutState, StepOutcome, Strategy }
+export type { RolloutState, StepOutcome, Strategy }
 export type Tone = 'pass' | 'fail' | 'hold' | 'wait' | 'none'
 export type Rollout = ReturnType<typeof rolloutFromApi>
 export type RolloutPage = ReturnType<typeof rolloutDetailFromApi>
 export type Step = ReturnType<typeof stepFromApi>
 export type Approval = ReturnType<typeof approvalFromApi>
-export type AllowedEvent = AllowedEventRow
+
+export interface AllowedEvent {
+  event: RolloutEvent
+  allowed: boolean
+  why: string
+}
 
 export function rolloutFromApi(row: RolloutRow) {
   return {
@@ -32,7 +26,7 @@ export function rolloutFromApi(row: RolloutRow) {
     stable: row.stable,
     candidate: row.candidate,
     planName: row.plan?.name ?? '',
-    strategy: row.strategy,
+    strategy: STRATEGIES.find((known) => known === row.strategy) ?? 'canary',
     state: row.state,
     stateLabel: row.state_label,
     reasonCode: row.reason_code,
@@ -63,12 +57,11 @@ export function rolloutDetailFromApi(row: RolloutDetail) {
     testEvidence: row.test_evidence,
     rollbackNote: row.rollback_note,
     ticket: row.ticket,
-    evidencePolicy: text(row.evidence.policy),
-    intervalSeconds: typeof row.evidence.interval_seconds === 'number' ? row.evidence.interval_seconds : null,
+    intervalSeconds: row.evidence.interval_seconds ?? null,
     steps: row.steps.map(stepFromApi),
     approvals: row.approvals.map(approvalFromApi),
     approvalsNeeded: row.approvals_needed,
-    events: row.allowed_events,
+    events: row.allowed_events.flatMap(eventFromApi),
   }
 }
 
@@ -79,14 +72,14 @@ export function stepFromApi(row: StepRow) {
     bakeSeconds: row.planned.bake_seconds,
     gate: row.planned.gate,
     notBefore: instant(row.planned.not_before),
-    rules: rulesFromApi(row.planned.rules),
+    rules: rulesFromApi(row.planned.rules ?? []),
     sticky: stickyFromApi(row.planned.sticky),
-    hasMirror: row.planned.mirror !== null,
-    written: row.written,
-    observed: row.observed,
+    hasMirror: row.planned.mirror != null,
+    written: row.written ?? null,
+    observed: row.observed ?? null,
     startedAt: instant(row.started_at),
     endedAt: instant(row.ended_at),
-    bakeLeftSeconds: row.bake_left_seconds,
+    bakeLeftSeconds: row.bake_left_seconds ?? null,
     outcome: row.outcome,
   }
 }
@@ -96,12 +89,41 @@ function approvalFromApi(row: ApprovalRow) {
     id: row.id,
     by: row.by.name,
     decision: row.decision,
-    reason: row.reason,
+    reason: row.reason ?? '',
     fingerprint: row.fingerprint,
     at: instant(row.created_at) ?? 0,
-    voided: row.voided_at !== null,
-    voidedWhy: row.voided_why,
+    voided: row.voided_at != null,
+    voidedWhy: row.voided_why ?? '',
   }
+}
+
+/** What a person may cause. An event this version does not know has no words and no button. */
+export const EVENTS = [
+  'edit',
+  'submit',
+  'cancel',
+  'approve',
+  'reject',
+  'withdraw',
+  'start',
+  'revoke',
+  'pause',
+  'resume',
+  'set_weight',
+  'promote',
+  'roll_back',
+  'restore',
+  'adopt',
+  'revert',
+  'retry',
+] as const
+export type RolloutEvent = (typeof EVENTS)[number]
+
+const STRATEGIES = ['canary', 'ab_test', 'blue_green', 'mirror'] as const satisfies readonly Strategy[]
+
+function eventFromApi(row: AllowedEventRow): AllowedEvent[] {
+  const event = EVENTS.find((known) => known === row.event)
+  return event ? [{ event, allowed: row.allowed, why: row.why }] : []
 }
 
 export const STATE_TONE = {
@@ -199,7 +221,3 @@ export function dots(rollout: Pick<Rollout, 'state' | 'weights' | 'currentStep' 
 
 /** The decision page stands in the admin: approving means having seen the difference of the rendered objects. */
 export const decisionHref = (id: number): string => `/admin/releases/rollout/${id}/change/`
-
-function text(value: Json | undefined): string {
-  return typeof value === 'string' ? value : ''
-}

@@ -11,9 +11,9 @@ export function verdictFromApi(row: VerdictRow) {
   return {
     id: row.id,
     at: instant(row.at) ?? 0,
-    step: row.step,
+    step: row.step ?? null,
     outcome: row.outcome,
-    metric: row.metric,
+    metric: row.metric ?? '',
     rule: row.rule,
     sentence: row.sentence,
     numbers: row.numbers,
@@ -66,7 +66,7 @@ export function numberRows(numbers: Record<string, Json>, prefix = ''): { name: 
   return Object.entries(numbers).flatMap(([key, value]) => {
     const name = prefix + key
     if (typeof value === 'number' || typeof value === 'string') return [{ name, value }]
-    if (value && typeof value === 'object' && !Array.isArray(value)) return numberRows(value, `${name}.`)
+    if (value && typeof value === 'object' && !Array.isArray(value)) return numberRows({ ...value }, `${name}.`)
     return []
   })
 }

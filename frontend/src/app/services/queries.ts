@@ -2,7 +2,7 @@
 import { keepPreviousData, useQuery } from '@tanstack/vue-query'
 import { computed, toValue, type MaybeRefOrGetter } from 'vue'
 import { answer, api } from '@/api/client'
-import { rowsOf } from '@/api/pages'
+import { allRows } from '@/api/pages'
 import { CALM_MS, LIVE_MS } from '@/app/rollouts/queries'
 import { trafficFromApi, type Names } from '@/app/traffic/traffic'
 import { metricFromApi, seriesFromApi, serviceFromApi } from './service'
@@ -55,11 +55,15 @@ export function useSeries(id: Id, range: MaybeRefOrGetter<{ seconds: number; ste
 export function useMetrics() {
   return useQuery({
     queryKey: ['metrics'],
-    queryFn: async () => rowsOf(await answer(api.GET('/api/v1/metrics/'))).map(metricFromApi),
+    queryFn: async () => (await allRows((query) => answer(api.GET('/api/v1/metrics/', { params: { query } })))).map(metricFromApi),
     staleTime: 300_000,
   })
 }
 
 export function useClusters() {
-  return useQuery({ queryKey: ['clusters'], queryFn: async () => rowsOf(await answer(api.GET('/api/v1/clusters/'))), staleTime: 300_000 })
+  return useQuery({
+    queryKey: ['clusters'],
+    queryFn: () => allRows((query) => answer(api.GET('/api/v1/clusters/', { params: { query } }))),
+    staleTime: 300_000,
+  })
 }

@@ -9,14 +9,13 @@ export function serviceFromApi(row: ServiceDetail) {
   return {
     id: row.id,
     name: row.name,
-    title: row.title,
+    title: row.title ?? '',
     namespace: row.namespace,
-    cluster: row.cluster,
+    cluster: String(row.cluster),
     host: row.host,
     virtualService: row.virtual_service,
     destinationRule: row.destination_rule,
     stable: row.stable,
-    metrics: row.metrics,
   }
 }
 
@@ -29,8 +28,8 @@ export function metricFromApi(row: MetricRow) {
     kind: row.kind,
     isKpi: row.role === 'kpi',
     lowerIsBetter: row.direction === 'lower_is_better',
-    unit: row.unit,
-    margin: row.margin,
+    unit: row.unit ?? '',
+    margin: row.margin ?? 0,
   }
 }
 
