@@ -121,5 +121,5 @@ def _text_of(value: object) -> str:
 class _Plain(yaml.SafeDumper):
     """Writes repeated objects out instead of pointing at the first one."""
 
-    def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002  the base class sets the signature
+    def ignore_aliases(self, data: object) -> bool:
         return True

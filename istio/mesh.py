@@ -80,7 +80,9 @@ class Mesh(Protocol):
         """Return the live object. Raises NotFound, Rejected, Unreachable."""
         ...
 
-    def list(self, kind: str, *, namespace: str, labels: Mapping[str, str] | None = None) -> Sequence[Manifest]:
+    def list(
+        self, kind: str, *, namespace: str, labels: Mapping[str, str] | None = None
+    ) -> Sequence[Manifest]:
         """Return the objects of one kind in one namespace (``""``: every namespace), in the API's order.
 
         Items carry ``apiVersion`` and ``kind`` like single objects do. Raises Rejected, Unreachable.

@@ -69,7 +69,9 @@ class Series:
 class Telemetry(Protocol):
     """Reads what the versions of services did. Each call takes at most the adapter's time-out."""
 
-    def window(self, targets: Collection[Target], *, end: datetime, seconds: float) -> Mapping[Target, Mapping[str, Counts]]:
+    def window(
+        self, targets: Collection[Target], *, end: datetime, seconds: float
+    ) -> Mapping[Target, Mapping[str, Counts]]:
         """Return each version's counts over ``[end - seconds, end]``, for all targets in one query per metric.
 
         Counter resets and series that first appear inside the window are handled; consecutive windows add up.
@@ -77,7 +79,9 @@ class Telemetry(Protocol):
         """
         ...
 
-    def series(self, target: Target, *, start: datetime, end: datetime, step_seconds: float) -> Sequence[Series]:
+    def series(
+        self, target: Target, *, start: datetime, end: datetime, step_seconds: float
+    ) -> Sequence[Series]:
         """Return the figures of every version of one service for charts.
 
         Figures: ``success_ratio``, ``error_ratio`` (0-1), ``p50_ms``, ``p95_ms``, ``p99_ms``, ``rps``, and where the

@@ -6,8 +6,10 @@ These pages take no log-in. They name parts and count rows; they say nothing abo
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
 
 from django.core.cache import cache
+from django.db import DatabaseError
 from django.db.models import Count, Max
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
@@ -23,15 +25,10 @@ from releases.domain.states import State
 from releases.heartbeat import LAST_PULSE
 from releases.models import Approval, AuditEvent, Rollout
 
-NEEDED = frozenset({"database"})
-"""Without these a request can not be answered. Everything else may be away: whoever wants to roll back must
-get in.
-"""
-
 
 @never_cache
 @require_safe
-def healthz(request: HttpRequest) -> HttpResponse:  # noqa: ARG001  a view takes the request
+def healthz(request: HttpRequest) -> HttpResponse:
     """Say that the process answers."""
     return JsonResponse({"status": "ok"})
 
@@ -39,18 +36,26 @@ def healthz(request: HttpRequest) -> HttpResponse:  # noqa: ARG001  a view takes
 @never_cache
 @require_safe
 def readyz(request: HttpRequest) -> HttpResponse:
-    """Say of each part whether it answers: 503 when a needed one does not, with ``?all`` when any."""
-    parts = selectors.health()
-    away = {part.name for part in parts if not part.ok}
-    ready = not (away if "all" in request.GET else away & NEEDED)
-    status = "ok" if not away else "degraded" if ready else "unavailable"
-    shown = [{"name": part.name, "ok": part.ok, "detail": part.detail} for part in parts]
-    return JsonResponse({"status": status, "parts": shown}, status=200 if ready else 503)
+    """Say of each part whether it answers.
+
+    503 without the database, since nothing can be answered then. The rest may be away, or nobody could get in to roll
+    back: it is told as ``degraded``, and is 503 only for who asks with ``?all``.
+    """
+    try:
+        parts = selectors.health()
+    except DatabaseError as error:
+        away = [{"name": "database", "ok": False, "detail": str(error)}]
+        return JsonResponse({"status": "unavailable", "parts": away}, status=503)
+    is_whole = all(part.ok for part in parts)
+    status = 503 if "all" in request.GET and not is_whole else 200
+    return JsonResponse(
+        {"status": "ok" if is_whole else "degraded", "parts": [asdict(part) for part in parts]}, status=status
+    )
 
 
 @never_cache
 @require_safe
-def metrics(request: HttpRequest) -> HttpResponse:  # noqa: ARG001  a view takes the request
+def metrics(request: HttpRequest) -> HttpResponse:
     """Answer in Prometheus' text format, read from the database: every web process tells the same."""
     return HttpResponse(generate_latest(_registry), content_type=CONTENT_TYPE_LATEST)
 

@@ -14,5 +14,9 @@ def roles_of(user: User, service: Service | None) -> set[RoleName]:
     """
     held = Role.objects.filter(user=user)
     if service is not None:
-        held = held.filter(group=None) | held.filter(group=service.owners_id) if service.owners_id else held.filter(group=None)
+        held = (
+            held.filter(group=None) | held.filter(group=service.owners_id)
+            if service.owners_id
+            else held.filter(group=None)
+        )
     return {RoleName(name) for name in held.values_list("name", flat=True)}

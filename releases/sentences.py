@@ -38,7 +38,12 @@ def audit_sentence(event: AuditEvent) -> str:
     """Say what was done, to what, and how it ended."""
     after = event.after if isinstance(event.after, dict) else {}
     done = _actions().get(event.action) or event.action.replace("_", " ")
-    text = done % _Params({"object": event.object_id, **{key: value for key, value in after.items() if not isinstance(value, dict | list)}})
+    text = done % _Params(
+        {
+            "object": event.object_id,
+            **{key: value for key, value in after.items() if not isinstance(value, dict | list)},
+        }
+    )
     if event.outcome == AuditEvent.Outcome.REFUSED:
         return _("Refused: %(what)s") % {"what": text}
     build = _VERDICTS.get(str(after.get("code")))
@@ -74,14 +79,22 @@ def _reasons() -> Mapping[str, str]:
         Reason.STARTING: _("Approved; starts with the next pulse."),
         Reason.WRITING: _("The traffic of the next step is being written."),
         Reason.BAKING: _("Step %(step)s holds %(weight)s %% until %(until)s."),
-        Reason.WAITING_FOR_EVIDENCE: _("The bake of step %(step)s is over, the evidence is not enough yet; waits until %(limit)s at most."),
+        Reason.WAITING_FOR_EVIDENCE: _(
+            "The bake of step %(step)s is over, the evidence is not enough yet; waits until %(limit)s at most."
+        ),
         Reason.WAITING_FOR_PERSON: _("Step %(step)s begins when a person lets it: resume."),
-        Reason.WAITING_FOR_WINDOW: _("Step %(step)s waits for the release window %(name)s, which opens at %(until)s."),
+        Reason.WAITING_FOR_WINDOW: _(
+            "Step %(step)s waits for the release window %(name)s, which opens at %(until)s."
+        ),
         Reason.WAITING_FOR_NOT_BEFORE: _("Step %(step)s does not begin before %(at)s."),
-        Reason.HELD_BY_FREEZE: _("Step %(step)s is held by the freeze %(name)s until %(until)s; rolling back stays possible."),
+        Reason.HELD_BY_FREEZE: _(
+            "Step %(step)s is held by the freeze %(name)s until %(until)s; rolling back stays possible."
+        ),
         Reason.PROMOTING: _("The candidate is being given all traffic."),
         Reason.PAUSED_BY_PERSON: _("Paused by a person; traffic stays as it is."),
-        Reason.DRIFTED: _("The mesh is not what Weir last wrote. Nothing moves forward until somebody restores or adopts it."),
+        Reason.DRIFTED: _(
+            "The mesh is not what Weir last wrote. Nothing moves forward until somebody restores or adopts it."
+        ),
         Reason.VERSION_CHANGED: _("The candidate does not run the registered image:"),
         Reason.APPROVAL_VOID: _("The approval does not cover what would be written now:"),
         Reason.APPROVAL_REVOKED: _("An approver took the approval back."),
@@ -186,7 +199,11 @@ def _odds(chance: Any) -> str:
     """Write a small probability as "1 in 40,000"."""
     if not isinstance(chance, int | float):
         return "-"
-    return _("below 1 in %(count)s") % {"count": "1,000,000,000"} if chance < 1e-9 else _("1 in %(count)s") % {"count": f"{1 / chance:,.0f}"}
+    return (
+        _("below 1 in %(count)s") % {"count": "1,000,000,000"}
+        if chance < 1e-9
+        else _("1 in %(count)s") % {"count": f"{1 / chance:,.0f}"}
+    )
 
 
 _VERDICTS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
@@ -194,6 +211,10 @@ _VERDICTS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "slower": _slower,
     "not_worse": _not_worse,
     "few_requests": _few,
-    "no_requests": lambda _numbers: _("No requests of the candidate were seen: no data, neither pass nor fail."),
-    "no_stable_requests": lambda _numbers: _("No requests of the stable version were seen, so there is nothing to compare with."),
+    "no_requests": lambda _numbers: _(
+        "No requests of the candidate were seen: no data, neither pass nor fail."
+    ),
+    "no_stable_requests": lambda _numbers: _(
+        "No requests of the stable version were seen, so there is nothing to compare with."
+    ),
 }

@@ -37,7 +37,9 @@ def mesh_of(cluster: Cluster) -> Mesh:
     if cluster.kubeconfig_env:
         path = os.environ.get(cluster.kubeconfig_env)
         if not path:
-            raise Unreachable(f"Cluster {cluster.name}: the environment variable {cluster.kubeconfig_env} with the kubeconfig's path is not set.")
+            raise Unreachable(
+                f"Cluster {cluster.name}: the environment variable {cluster.kubeconfig_env} with the kubeconfig's path is not set."
+            )
     return _mesh(path, cluster.context or None, settings.MESH_TIMEOUT_SECONDS)
 
 
@@ -59,11 +61,15 @@ def use(*, mesh: Mesh | None = None, telemetry: Telemetry | None = None) -> Iter
 
 @lru_cache(maxsize=64)
 def _mesh(path: str | None, context: str | None, timeout_seconds: float) -> Mesh:
-    adapter: Mesh = import_module("istio.kube").KubeMesh(kubeconfig=path, context=context, timeout_seconds=timeout_seconds)
+    adapter: Mesh = import_module("istio.kube").KubeMesh(
+        kubeconfig=path, context=context, timeout_seconds=timeout_seconds
+    )
     return adapter
 
 
 @lru_cache(maxsize=64)
 def _telemetry(url: str, timeout_seconds: float) -> Telemetry:
-    adapter: Telemetry = import_module("istio.prometheus").PrometheusTelemetry(url, timeout_seconds=timeout_seconds)
+    adapter: Telemetry = import_module("istio.prometheus").PrometheusTelemetry(
+        url, timeout_seconds=timeout_seconds
+    )
     return adapter

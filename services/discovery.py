@@ -41,19 +41,32 @@ class FoundService:
 
 def discover(mesh: Mesh, *, namespace: str) -> list[FoundService]:
     """Return the services of a namespace in order of their names. Raises MeshError."""
-    listed = {kind: mesh.list(kind, namespace=namespace) for kind in (VIRTUAL_SERVICE, DESTINATION_RULE, SERVICE, DEPLOYMENT)}
+    listed = {
+        kind: mesh.list(kind, namespace=namespace)
+        for kind in (VIRTUAL_SERVICE, DESTINATION_RULE, SERVICE, DEPLOYMENT)
+    }
     services = {item["metadata"]["name"]: item for item in listed[SERVICE]}
     found = []
     for document in listed[VIRTUAL_SERVICE]:
         hosts = (str(host).partition(".")[0] for host in document.get("spec", {}).get("hosts") or [])
         name = next((host for host in hosts if host in services), None)
-        rules = rules_for_host(list(listed[DESTINATION_RULE]), host=fqdn(name, namespace=namespace), namespace=namespace) if name else []
+        rules = (
+            rules_for_host(
+                list(listed[DESTINATION_RULE]), host=fqdn(name, namespace=namespace), namespace=namespace
+            )
+            if name
+            else []
+        )
         if name and rules:
-            found.append(_found(document, rule=rules[0], service=services[name], deployments=list(listed[DEPLOYMENT])))
+            found.append(
+                _found(document, rule=rules[0], service=services[name], deployments=list(listed[DEPLOYMENT]))
+            )
     return sorted(found, key=lambda item: item.name)
 
 
-def _found(document: Manifest, *, rule: Manifest, service: Manifest, deployments: list[Manifest]) -> FoundService:
+def _found(
+    document: Manifest, *, rule: Manifest, service: Manifest, deployments: list[Manifest]
+) -> FoundService:
     name, namespace = service["metadata"]["name"], service["metadata"]["namespace"]
     try:
         split = effective_split(document, host=name, namespace=namespace)
@@ -63,7 +76,15 @@ def _found(document: Manifest, *, rule: Manifest, service: Manifest, deployments
     for subset, labels in subsets_of(rule):
         mine = deployments_of(deployments, selector=selector_of(service), labels=labels)
         image = image_of(mine[0]) if mine else ""
-        versions.append(FoundVersion(subset=subset, labels=dict(labels), image=image, replicas_ready=replicas_of(mine)[0], weight=split.get(subset, 0.0)))
+        versions.append(
+            FoundVersion(
+                subset=subset,
+                labels=dict(labels),
+                image=image,
+                replicas_ready=replicas_of(mine)[0],
+                weight=split.get(subset, 0.0),
+            )
+        )
     ports = service.get("spec", {}).get("ports") or []
     return FoundService(
         namespace=namespace,

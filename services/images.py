@@ -8,7 +8,9 @@ from istio.mesh import Manifest
 from services.models import Version
 
 
-def deployments_of(deployments: Sequence[Manifest], *, selector: Mapping[str, str], labels: Mapping[str, str]) -> list[Manifest]:
+def deployments_of(
+    deployments: Sequence[Manifest], *, selector: Mapping[str, str], labels: Mapping[str, str]
+) -> list[Manifest]:
     """Return the Deployments whose pods both the Service's selector and the subset's labels choose."""
     wanted = {**selector, **labels}.items()
     return [item for item in deployments if wanted <= _pod_labels(item).items()]
@@ -44,7 +46,9 @@ def runs_image(deployments: Sequence[Manifest], *, selector: Mapping[str, str], 
 
 
 def _pod_labels(deployment: Manifest) -> dict[str, str]:
-    labels: dict[str, str] = deployment.get("spec", {}).get("template", {}).get("metadata", {}).get("labels") or {}
+    labels: dict[str, str] = (
+        deployment.get("spec", {}).get("template", {}).get("metadata", {}).get("labels") or {}
+    )
     return labels
 
 

@@ -21,7 +21,7 @@ ENDED = 6
 
 @require_GET
 def health_fragment(request: HttpRequest) -> HttpResponse:
-    """Answer with the health of Weir's parts. The board asks for it afterwards: a dead cluster must not hold it up."""
+    """Answer with the health of Weir's parts. The board asks for it when it stands: it may take seconds."""
     return TemplateResponse(request, "releases/health.html", {"health": selectors.health()})
 
 

@@ -1,6 +1,6 @@
 """``audit/``: every attempt, done or refused, newest first; and whether the chain still holds."""
 
-# ruff: noqa: ARG002  the framework decides the arguments of these methods
+
 from __future__ import annotations
 
 from dataclasses import asdict

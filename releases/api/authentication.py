@@ -1,6 +1,6 @@
 """Who asks: a bearer token of a person, or the browser's session with its CSRF token."""
 
-# ruff: noqa: ARG002  the framework decides the arguments of these methods
+
 from __future__ import annotations
 
 from datetime import timedelta

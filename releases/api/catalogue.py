@@ -2,7 +2,7 @@
 ``flow``.
 """
 
-# ruff: noqa: ARG002  the framework decides the arguments of these methods
+
 from __future__ import annotations
 
 from typing import Any

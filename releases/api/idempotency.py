@@ -29,7 +29,7 @@ WHILE_ANSWERING = timedelta(minutes=1)
 """A process that died while answering blocks its key for this long."""
 
 
-class Replay(Exception):  # noqa: N818 - not an error: it carries the kept answer past the view
+class Replay(Exception):
     """The request was answered before. ``response`` is that answer."""
 
     def __init__(self, response: Response) -> None:

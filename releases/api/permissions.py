@@ -2,7 +2,7 @@
 decides.
 """
 
-# ruff: noqa: ARG002  the framework decides the arguments of these methods
+
 from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _

@@ -1,6 +1,6 @@
 """``plans/``: reusable lists of steps with their gates."""
 
-# ruff: noqa: ARG002  the framework decides the arguments of these methods
+
 from __future__ import annotations
 
 from typing import Any

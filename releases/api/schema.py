@@ -1,6 +1,6 @@
 """How the OpenAPI schema is made: what every operation may answer is written once, here."""
 
-# ruff: noqa: ARG002  the framework decides the arguments of these methods
+
 from __future__ import annotations
 
 from typing import Any, Literal

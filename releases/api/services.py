@@ -1,6 +1,6 @@
 """``services/``: the catalogue's services, where their traffic goes, and how their versions do."""
 
-# ruff: noqa: ARG002  the framework decides the arguments of these methods
+
 from __future__ import annotations
 
 from typing import Any

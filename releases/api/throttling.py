@@ -1,6 +1,6 @@
 """How many requests one caller may send."""
 
-# ruff: noqa: ARG002  the framework decides the arguments of these methods
+
 from __future__ import annotations
 
 import logging

@@ -1,6 +1,6 @@
 """The paths of ``/api/v1/``."""
 
-# ruff: noqa: ARG002  the framework decides the arguments of these methods
+
 from __future__ import annotations
 
 from collections.abc import Mapping

@@ -124,7 +124,14 @@ def decide(facts: Facts, *, now: datetime) -> Action:
             return RollBack(Reason.ROLLED_BACK_BY_PERSON)
         case State.DRAFT | State.PENDING:
             return Wait(now + LOOK_AGAIN, Reason.WAITING_FOR_APPROVAL)
-        case State.COMPLETED | State.ROLLED_BACK | State.REJECTED | State.CANCELLED | State.EXPIRED | State.REVERTED:
+        case (
+            State.COMPLETED
+            | State.ROLLED_BACK
+            | State.REJECTED
+            | State.CANCELLED
+            | State.EXPIRED
+            | State.REVERTED
+        ):
             return Wait(now + LOOK_AGAIN, Reason.COMPLETED)
         case _:
             assert_never(facts.state)
@@ -138,7 +145,12 @@ def _approved(facts: Facts, now: datetime) -> Action:
 
 def _paused(facts: Facts, now: datetime) -> Action:
     """Traffic stays, the bake stands still; guards still judge, and a smaller weight is still written."""
-    if facts.run and facts.run.written is not None and facts.run.desired < facts.run.written and not facts.drifted:
+    if (
+        facts.run
+        and facts.run.written is not None
+        and facts.run.desired < facts.run.written
+        and not facts.drifted
+    ):
         return Shift(facts.run.position)
     return _guarded(facts, now) or Wait(_next_look(facts, now), Reason.PAUSED_BY_PERSON)
 
@@ -157,7 +169,11 @@ def _running(facts: Facts, now: datetime) -> Action:
         return _barred(facts, now, position=run.position) or Promote()
     if run.bake_until and now < run.bake_until:
         until = min(run.bake_until, _next_look(facts, now))
-        return Wait(until, Reason.BAKING, {"until": run.bake_until.isoformat(), "step": run.position, "weight": run.desired})
+        return Wait(
+            until,
+            Reason.BAKING,
+            {"until": run.bake_until.isoformat(), "step": run.position, "weight": run.desired},
+        )
     if unclear := _unclear(facts, run, now):
         return unclear
     following = run.position + 1
@@ -201,7 +217,9 @@ def _reason_not_to_begin(facts: Facts, now: datetime, *, position: int) -> Actio
     step: Step = facts.plan.steps[position]
     if step.not_before and now < step.not_before:
         until = min(step.not_before, _next_look(facts, now))
-        return Wait(until, Reason.WAITING_FOR_NOT_BEFORE, {"at": step.not_before.isoformat(), "step": position})
+        return Wait(
+            until, Reason.WAITING_FOR_NOT_BEFORE, {"at": step.not_before.isoformat(), "step": position}
+        )
     if step.gate is Gate.MANUAL and facts.gates_passed <= position:
         return Hold(Reason.WAITING_FOR_PERSON, {"step": position, "weight": step.weight})
     return _barred(facts, now, position=position)
@@ -221,7 +239,11 @@ def _closed(facts: Facts, now: datetime, *, position: int) -> Action | None:
     if calendar.is_open:
         return None
     until = min(filter(None, [calendar.next_open, _next_look(facts, now)]))
-    params = {"name": calendar.name, "step": position, "until": calendar.next_open.isoformat() if calendar.next_open else None}
+    params = {
+        "name": calendar.name,
+        "step": position,
+        "until": calendar.next_open.isoformat() if calendar.next_open else None,
+    }
     return Wait(until, calendar.code, params)
 
 

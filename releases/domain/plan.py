@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from itertools import pairwise
 from typing import Any
 
 from istio.documents import TrafficError
@@ -47,13 +48,24 @@ class EvidencePolicy:
 
     def __post_init__(self) -> None:
         if self.policy not in {"gate", "guard"}:
-            raise BadPlan(f"Evidence policy {self.policy!r} is not known; take gate or guard.", field="evidence.policy")
+            raise BadPlan(
+                f"Evidence policy {self.policy!r} is not known; take gate or guard.", field="evidence.policy"
+            )
         if self.when_unclear not in {"hold", "roll_back"}:
-            raise BadPlan(f"When unclear, a plan can hold or roll_back, not {self.when_unclear!r}.", field="evidence.when_unclear")
+            raise BadPlan(
+                f"When unclear, a plan can hold or roll_back, not {self.when_unclear!r}.",
+                field="evidence.when_unclear",
+            )
         if not _is_whole(self.interval_seconds) or not 1 <= self.interval_seconds <= 3600:
-            raise BadPlan("The evidence interval is a whole number of seconds from 1 to 3600.", field="evidence.interval_seconds")
+            raise BadPlan(
+                "The evidence interval is a whole number of seconds from 1 to 3600.",
+                field="evidence.interval_seconds",
+            )
         if not _is_whole(self.wait_limit_seconds) or not 0 <= self.wait_limit_seconds <= MAX_BAKE_SECONDS:
-            raise BadPlan("The wait limit is a whole number of seconds up to 30 days.", field="evidence.wait_limit_seconds")
+            raise BadPlan(
+                "The wait limit is a whole number of seconds up to 30 days.",
+                field="evidence.wait_limit_seconds",
+            )
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -103,13 +115,24 @@ class Step:
         fields = _known(given, names=names, where=where)
         weight, bake = fields.get("weight"), fields.get("bake_seconds")
         if not _is_whole(weight) or not 0 <= weight <= 100:
-            raise BadPlan(f"Step {position + 1}: the weight is a whole number from 0 to 100, not {weight!r}.", field=f"{where}.weight")
+            raise BadPlan(
+                f"Step {position + 1}: the weight is a whole number from 0 to 100, not {weight!r}.",
+                field=f"{where}.weight",
+            )
         if not _is_whole(bake) or not 1 <= bake <= MAX_BAKE_SECONDS:
-            raise BadPlan(f"Step {position + 1}: the bake is a whole number of seconds from 1 to 30 days, not {bake!r}.", field=f"{where}.bake_seconds")
+            raise BadPlan(
+                f"Step {position + 1}: the bake is a whole number of seconds from 1 to 30 days, not {bake!r}.",
+                field=f"{where}.bake_seconds",
+            )
         try:
             gate = Gate(fields.get("gate") or "auto")
             spec = TrafficSpec.from_json(
-                {"candidate_weight": weight, "rules": fields.get("rules") or [], "sticky": fields.get("sticky"), "mirror": fields.get("mirror")}
+                {
+                    "candidate_weight": weight,
+                    "rules": fields.get("rules") or [],
+                    "sticky": fields.get("sticky"),
+                    "mirror": fields.get("mirror"),
+                }
             )
             not_before = _instant(fields.get("not_before"))
         except (TrafficError, ValueError) as error:
@@ -126,7 +149,11 @@ class Plan:
     evidence: EvidencePolicy = field(default_factory=EvidencePolicy)
 
     def as_json(self) -> dict[str, Any]:
-        return {"strategy": self.strategy.value, "steps": [step.as_json() for step in self.steps], "evidence": self.evidence.as_json()}
+        return {
+            "strategy": self.strategy.value,
+            "steps": [step.as_json() for step in self.steps],
+            "evidence": self.evidence.as_json(),
+        }
 
     @classmethod
     def from_json(cls, given: Mapping[str, Any]) -> Plan:
@@ -149,7 +176,7 @@ class Plan:
 def check_plan(plan: Plan) -> None:
     """Refuse what could only fail later. Raises BadPlan."""
     weights = [step.weight for step in plan.steps]
-    for position, (before, after) in enumerate(zip(weights, weights[1:], strict=False), start=1):
+    for position, (before, after) in enumerate(pairwise(weights), start=1):
         if after < before:
             raise BadPlan(
                 f"Step {position + 1} goes down from {before} % to {after} %: a plan only goes up; to go back, set the weight or roll back.",
@@ -158,7 +185,9 @@ def check_plan(plan: Plan) -> None:
     instants = [step.not_before for step in plan.steps if step.not_before]
     if instants != sorted(instants):
         raise BadPlan("The wall-clock times of the steps are not in order.", field="steps")
-    if plan.strategy is Strategy.CANARY and not any(step.weight or step.traffic.rules or step.traffic.sticky for step in plan.steps):
+    if plan.strategy is Strategy.CANARY and not any(
+        step.weight or step.traffic.rules or step.traffic.sticky for step in plan.steps
+    ):
         raise BadPlan("No step of this canary plan gives the candidate any traffic.", field="steps")
 
 
@@ -167,7 +196,9 @@ def _known(given: Mapping[str, Any], *, names: Sequence[str], where: str) -> dic
         raise BadPlan(f"{where} is an object, not {type(given).__name__}.", field=where)
     unknown = sorted(set(given) - set(names))
     if unknown:
-        raise BadPlan(f"{where} does not know {', '.join(map(str, unknown))}; it knows {', '.join(names)}.", field=where)
+        raise BadPlan(
+            f"{where} does not know {', '.join(map(str, unknown))}; it knows {', '.join(names)}.", field=where
+        )
     return dict(given)
 
 

@@ -41,7 +41,18 @@ class Action(StrEnum):
 _REQUEST = frozenset({Event.EDIT, Event.SUBMIT, Event.CANCEL, Event.WITHDRAW, Event.RETRY})
 _DECIDE = frozenset({Event.APPROVE, Event.REJECT, Event.REVOKE})
 _DRIVE = frozenset(
-    {Event.START, Event.PAUSE, Event.RESUME, Event.SET_WEIGHT, Event.PROMOTE, Event.RESTORE, Event.ADOPT, Event.REVERT, Event.RETRY, Event.CANCEL}
+    {
+        Event.START,
+        Event.PAUSE,
+        Event.RESUME,
+        Event.SET_WEIGHT,
+        Event.PROMOTE,
+        Event.RESTORE,
+        Event.ADOPT,
+        Event.REVERT,
+        Event.RETRY,
+        Event.CANCEL,
+    }
 )
 _BACK = frozenset({Event.ROLL_BACK})
 
@@ -50,9 +61,13 @@ GRANTS: Mapping[RoleName, frozenset[Event | Action]] = {
     # Rolling back is granted more widely than going forward.
     RoleName.REQUESTER: _REQUEST | _BACK | {Event.PAUSE, Action.REGISTER_VERSION, Action.EDIT_PLANS},
     RoleName.APPROVER: _DECIDE | _BACK | {Event.PAUSE, Action.READ_AUDIT},
-    RoleName.OPERATOR: _DRIVE | _BACK | {Action.REGISTER_VERSION, Action.EDIT_PLANS, Action.EDIT_CATALOGUE, Action.READ_AUDIT},
+    RoleName.OPERATOR: _DRIVE
+    | _BACK
+    | {Action.REGISTER_VERSION, Action.EDIT_PLANS, Action.EDIT_CATALOGUE, Action.READ_AUDIT},
     RoleName.CALENDAR_MANAGER: frozenset({Action.EDIT_CALENDAR}),
-    RoleName.POLICY_ADMINISTRATOR: frozenset({Action.EDIT_POLICIES, Action.EDIT_CATALOGUE, Action.READ_AUDIT}),
+    RoleName.POLICY_ADMINISTRATOR: frozenset(
+        {Action.EDIT_POLICIES, Action.EDIT_CATALOGUE, Action.READ_AUDIT}
+    ),
     RoleName.AUDITOR: frozenset({Action.READ_AUDIT, Action.EXPORT_AUDIT}),
     RoleName.USER_ADMINISTRATOR: frozenset({Action.EDIT_USERS}),
 }

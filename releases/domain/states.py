@@ -112,9 +112,13 @@ LIVE = frozenset({State.PENDING, State.APPROVED, State.RUNNING, State.PAUSED, St
 MOVING = frozenset({State.APPROVED, State.RUNNING, State.PAUSED, State.ROLLING_BACK})
 """The worker looks at these."""
 
-FINISHED = frozenset({State.COMPLETED, State.ROLLED_BACK, State.REJECTED, State.CANCELLED, State.EXPIRED, State.REVERTED})
+FINISHED = frozenset(
+    {State.COMPLETED, State.ROLLED_BACK, State.REJECTED, State.CANCELLED, State.EXPIRED, State.REVERTED}
+)
 
-OPERATOR_EVENTS = tuple(event for event in Event if event not in {Event.EXPIRE, Event.VOID, Event.COMPLETE, Event.DONE})
+OPERATOR_EVENTS = tuple(
+    event for event in Event if event not in {Event.EXPIRE, Event.VOID, Event.COMPLETE, Event.DONE}
+)
 """Events a person may cause, in the order in which buttons stand."""
 
 
@@ -124,7 +128,9 @@ def target(state: State, event: Event) -> State:
         return TRANSITIONS[state][event]
     except KeyError:
         known = ", ".join(TRANSITIONS[state]) or "nothing"
-        raise IllegalMove(f"A rollout that is {state.replace('_', ' ')} can not {event.replace('_', ' ')}; possible now: {known}.") from None
+        raise IllegalMove(
+            f"A rollout that is {state.replace('_', ' ')} can not {event.replace('_', ' ')}; possible now: {known}."
+        ) from None
 
 
 def can(state: State, event: Event) -> bool:

@@ -62,9 +62,14 @@ def advance(rollout_id: int, *, clock: Clock, by: Actor) -> Action | None:
         note_problem(rollout, reason=Reason.MESH_UNREACHABLE, detail=str(error), at=clock() + RETRY)
     except TelemetryError as error:
         note_problem(rollout, reason=Reason.METRICS_UNREACHABLE, detail=str(error), at=clock() + RETRY)
-    except Exception as error:  # noqa: BLE001  the one broad catch: the row says what happened and the next pulse tries again
+    except Exception as error:
         logger.exception("%s: the pass failed", rollout)
-        note_problem(rollout, reason=Reason.INTERNAL_ERROR, detail=f"{type(error).__name__}: {error}", at=clock() + RETRY)
+        note_problem(
+            rollout,
+            reason=Reason.INTERNAL_ERROR,
+            detail=f"{type(error).__name__}: {error}",
+            at=clock() + RETRY,
+        )
     return action
 
 
@@ -73,10 +78,26 @@ def carry_out(rollout: Rollout, action: Action, *, by: Actor, clock: Clock) -> N
     try:
         _carry_out(rollout, action, by=by, clock=clock)
     except Held as held:
-        pause(rollout, by=by, event=Event.PAUSE, reason=held.reason, params=held.params, clock=clock, **held.columns)
+        pause(
+            rollout,
+            by=by,
+            event=Event.PAUSE,
+            reason=held.reason,
+            params=held.params,
+            clock=clock,
+            **held.columns,
+        )
     except TrafficError as error:
         params = {"problem": str(error), "code": error.code}
-        pause(rollout, by=by, event=Event.PAUSE, reason=Reason.CHECKS_FAILED, params=params, why=str(error), clock=clock)
+        pause(
+            rollout,
+            by=by,
+            event=Event.PAUSE,
+            reason=Reason.CHECKS_FAILED,
+            params=params,
+            why=str(error),
+            clock=clock,
+        )
 
 
 def _carry_out(rollout: Rollout, action: Action, *, by: Actor, clock: Clock) -> None:
@@ -84,7 +105,15 @@ def _carry_out(rollout: Rollout, action: Action, *, by: Actor, clock: Clock) -> 
         case Wait(until=until, reason=reason, params=params):
             _wait(rollout, until=until, reason=reason, params=params)
         case Start():
-            move(rollout, Event.START, by=by, reason=Reason.WRITING, wake=clock(), started_at=clock(), leased_until=rollout.leased_until)
+            move(
+                rollout,
+                Event.START,
+                by=by,
+                reason=Reason.WRITING,
+                wake=clock(),
+                started_at=clock(),
+                leased_until=rollout.leased_until,
+            )
         case Shift(position=position):
             shift_traffic(rollout, position=position, by=by, clock=clock)
         case Measure():
@@ -121,12 +150,12 @@ def _wait(rollout: Rollout, *, until: datetime, reason: Reason, params: dict[str
         note(rollout, reason=reason, params=params, wake=until)
 
 
-def _roll_back(rollout: Rollout, *, reason: Reason, params: dict[str, object], by: Actor, clock: Clock) -> None:
+def _roll_back(
+    rollout: Rollout, *, reason: Reason, params: dict[str, object], by: Actor, clock: Clock
+) -> None:
     if State(rollout.state) is not State.ROLLING_BACK:
         with override("en"):  # what is stored is read in every language; pages say it again in the reader's
             why = reason_sentence(reason, params=params)
         begin_roll_back(rollout, by=by, why=why, reason=reason, params=dict(params), clock=clock)
     StepRun.objects.filter(rollout=rollout, outcome=StepRun.Outcome.WRITING).update(desired=0)
     write_roll_back(rollout, by=by, clock=clock)
-
-

@@ -37,13 +37,32 @@ def approve(rollout: Rollout, *, by: Actor, fingerprint: str, why: str) -> None:
     _vote(rollout, Approval.Decision.APPROVE, by=by, why=why)
     now = database_now()
     if not is_full(rollout):
-        move(rollout, Event.APPROVE, by=by, why=why, reason=rollout.reason_code, to=State(rollout.state), wake=rollout.next_wake_up)
+        move(
+            rollout,
+            Event.APPROVE,
+            by=by,
+            why=why,
+            reason=rollout.reason_code,
+            to=State(rollout.state),
+            wake=rollout.next_wake_up,
+        )
         return
     if State(rollout.state) is State.PAUSED:
-        move(rollout, Event.APPROVE, by=by, why=why, reason=Reason.PAUSED_BY_PERSON, wake=now, approved_at=now)
+        move(
+            rollout, Event.APPROVE, by=by, why=why, reason=Reason.PAUSED_BY_PERSON, wake=now, approved_at=now
+        )
         return
     code = Reason.WAITING_FOR_START if rollout.start_at else Reason.STARTING
-    move(rollout, Event.APPROVE, by=by, why=why, reason=code, params=_at(rollout), wake=rollout.start_at or now, approved_at=now)
+    move(
+        rollout,
+        Event.APPROVE,
+        by=by,
+        why=why,
+        reason=code,
+        params=_at(rollout),
+        wake=rollout.start_at or now,
+        approved_at=now,
+    )
 
 
 @transaction.atomic
@@ -66,7 +85,15 @@ def revoke(rollout: Rollout, *, by: Actor, why: str) -> None:
     if not mine.exists():
         raise IllegalMove(_("You have no vote on %(rollout)s that could be revoked.") % {"rollout": rollout})
     mine.update(voided_at=database_now(), voided_by=by.name, voided_why=why or "revoked")
-    move(rollout, Event.REVOKE, by=by, why=why, reason=Reason.APPROVAL_REVOKED, wake=_looked_after(rollout), approved_at=None)
+    move(
+        rollout,
+        Event.REVOKE,
+        by=by,
+        why=why,
+        reason=Reason.APPROVAL_REVOKED,
+        wake=_looked_after(rollout),
+        approved_at=None,
+    )
 
 
 def check_fingerprint(rollout: Rollout, *, given: str) -> None:
@@ -74,7 +101,9 @@ def check_fingerprint(rollout: Rollout, *, given: str) -> None:
     if not given:
         raise BadPlan(_("An approval names the fingerprint of what it approves."), field="fingerprint")
     if given != rollout.fingerprint:
-        text = _("You looked at %(given)s, but the rollout is now %(now)s. Read what changed and decide again.")
+        text = _(
+            "You looked at %(given)s, but the rollout is now %(now)s. Read what changed and decide again."
+        )
         raise Stale(text % {"given": shown(given), "now": shown(rollout.fingerprint)})
 
 
@@ -90,7 +119,10 @@ def approval_problem(rollout: Rollout) -> str:
     except TrafficError as error:
         return str(error)
     if now != rollout.fingerprint:
-        return _("the content is %(now)s and no longer the approved %(then)s") % {"now": shown(now), "then": shown(rollout.fingerprint)}
+        return _("the content is %(now)s and no longer the approved %(then)s") % {
+            "now": shown(now),
+            "then": shown(rollout.fingerprint),
+        }
     votes = counting_votes(rollout)
     if not is_full(rollout, votes=votes):
         needed = rollout.service.policy.approvals_needed
@@ -132,5 +164,3 @@ def _at(rollout: Rollout) -> dict[str, str]:
 def _looked_after(rollout: Rollout) -> Any:
     """A rollout that carries traffic is looked at further; one that only waits for votes is not."""
     return database_now() if rollout.current_step is not None else None
-
-

@@ -34,7 +34,9 @@ def check_may_vote(rollout: Rollout, *, by: Actor, what: Event) -> None:
         raise NotAllowed(_("You edited this rollout, so somebody else has to decide."))
     check_may(what, by=by, service=rollout.service)
     if by.by_token and not rollout.service.policy.token_approval_allowed:
-        raise NotAllowed(_("The policy of this service does not accept decisions by API token; decide on the page."))
+        raise NotAllowed(
+            _("The policy of this service does not accept decisions by API token; decide on the page.")
+        )
 
 
 def why_not(what: Event | Action, *, service: Service | None) -> str:

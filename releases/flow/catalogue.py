@@ -26,7 +26,7 @@ class VersionConflict(DomainError):
 
 
 @transaction.atomic
-def register_version(  # noqa: PLR0913  a registration states all of this
+def register_version(
     *,
     service: Service,
     name: str,
@@ -47,7 +47,9 @@ def register_version(  # noqa: PLR0913  a registration states all of this
     known = Version.objects.filter(service=service, name=name).first()
     if known:
         if known.image and image and known.image != image:
-            text = _("Version %(name)s of %(service)s is already registered with the image %(known)s; give the new image a new name.")
+            text = _(
+                "Version %(name)s of %(service)s is already registered with the image %(known)s; give the new image a new name."
+            )
             raise VersionConflict(text % {"name": name, "service": service, "known": known.image})
         _complete(known, image=image, commit=commit, notes_url=notes_url, by=by)
         return known, False
@@ -89,7 +91,13 @@ def save_catalogue(instance: models.Model, *, by: Actor, changes: Mapping[str, A
     for name in many & set(changes):
         getattr(instance, name).set(changes[name])
     kind = instance._meta.model_name
-    record(f"create_{kind}" if created else f"change_{kind}", by=by, obj=instance, before=before, after=_as_json(instance))
+    record(
+        f"create_{kind}" if created else f"change_{kind}",
+        by=by,
+        obj=instance,
+        before=before,
+        after=_as_json(instance),
+    )
     return instance
 
 
@@ -115,4 +123,9 @@ def _check(instance: models.Model) -> None:
 
 
 def _as_json(instance: models.Model) -> dict[str, Any]:
-    return {name: [item.pk for item in value] if isinstance(value, list) and value and isinstance(value[0], models.Model) else value for name, value in model_to_dict(instance).items()}
+    return {
+        name: [item.pk for item in value]
+        if isinstance(value, list) and value and isinstance(value[0], models.Model)
+        else value
+        for name, value in model_to_dict(instance).items()
+    }

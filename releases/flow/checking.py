@@ -34,7 +34,11 @@ def surroundings_of(service: Service) -> Surroundings:
 def findings_for(rollout: Rollout, *, baseline: dict[str, Manifest]) -> list[Finding]:
     """Run the checks over every step, and say each finding once. Raises MeshError, TrafficError."""
     surroundings = surroundings_of(rollout.service)
-    found = [finding for step in rendered_steps(rollout, baseline=baseline) for finding in findings_of(rollout, step, surroundings=surroundings)]
+    found = [
+        finding
+        for step in rendered_steps(rollout, baseline=baseline)
+        for finding in findings_of(rollout, step, surroundings=surroundings)
+    ]
     return list(dict.fromkeys(found))
 
 
@@ -42,7 +46,9 @@ def findings_of(rollout: Rollout, step: Rendered, *, surroundings: Surroundings)
     """Run the checks over one step as it would be written."""
     service = rollout.service
     rules = [
-        with_candidate_subset(rule, rollout=rollout) if rule["metadata"]["name"] == service.destination_rule else rule
+        with_candidate_subset(rule, rollout=rollout)
+        if rule["metadata"]["name"] == service.destination_rule
+        else rule
         for rule in surroundings[DESTINATION_RULE]
     ]
     facts = CheckFacts(

@@ -31,11 +31,24 @@ def promote(rollout: Rollout, *, by: Actor, clock: Clock) -> None:
     position = len(rollout.plan_value.steps)
     live = mesh_of(rollout.service.cluster).get(rollout.service.virtual_service_ref)
     document = cleaned(ended(live, rollout=rollout, candidate_weight=100))
-    written = write(rollout, live=live, document=document, position=position, planned={"promotion": True}, weight=100, by=by, clock=clock)
+    written = write(
+        rollout,
+        live=live,
+        document=document,
+        position=position,
+        planned={"promotion": True},
+        weight=100,
+        by=by,
+        clock=clock,
+    )
     with transaction.atomic():
         runs = StepRun.objects.filter(rollout=rollout)
-        runs.filter(position=position).update(written=100, started_at=written.at, ended_at=written.at, outcome=StepRun.Outcome.PASSED)
-        runs.filter(outcome=StepRun.Outcome.BAKING).update(outcome=StepRun.Outcome.PASSED, ended_at=written.at)
+        runs.filter(position=position).update(
+            written=100, started_at=written.at, ended_at=written.at, outcome=StepRun.Outcome.PASSED
+        )
+        runs.filter(outcome=StepRun.Outcome.BAKING).update(
+            outcome=StepRun.Outcome.PASSED, ended_at=written.at
+        )
         Service.objects.filter(pk=rollout.service_id).update(stable=rollout.candidate)
         move(
             rollout,
@@ -48,7 +61,15 @@ def promote(rollout: Rollout, *, by: Actor, clock: Clock) -> None:
         )
 
 
-def begin_roll_back(rollout: Rollout, *, by: Actor, why: str, reason: Reason, params: dict[str, Any] | None = None, clock: Clock) -> None:
+def begin_roll_back(
+    rollout: Rollout,
+    *,
+    by: Actor,
+    why: str,
+    reason: Reason,
+    params: dict[str, Any] | None = None,
+    clock: Clock,
+) -> None:
     """Take the lease at once, whoever holds it: the revision goes up, so every forward write that was begun fails.
 
     Tried again on a lost race, since only another change of the row can win it and a rollback is never refused for that.
@@ -62,7 +83,9 @@ def begin_roll_back(rollout: Rollout, *, by: Actor, why: str, reason: Reason, pa
                 return
         else:
             return
-    raise LostRace(f"Rollout {rollout} kept changing while it was being rolled back; the worker goes on trying.")
+    raise LostRace(
+        f"Rollout {rollout} kept changing while it was being rolled back; the worker goes on trying."
+    )
 
 
 def write_roll_back(rollout: Rollout, *, by: Actor, clock: Clock) -> None:
@@ -72,7 +95,9 @@ def write_roll_back(rollout: Rollout, *, by: Actor, clock: Clock) -> None:
     with transaction.atomic():
         record("mesh_write", by=by, obj=rollout, why=note, before=before, after=stored)
         at = clock()
-        runs = StepRun.objects.filter(rollout=rollout, outcome__in=[StepRun.Outcome.BAKING, StepRun.Outcome.WRITING])
+        runs = StepRun.objects.filter(
+            rollout=rollout, outcome__in=[StepRun.Outcome.BAKING, StepRun.Outcome.WRITING]
+        )
         runs.update(outcome=StepRun.Outcome.ROLLED_BACK, ended_at=at)
         move(
             rollout,
@@ -111,13 +136,23 @@ def roll_back_document(rollout: Rollout, *, live: Manifest) -> tuple[Manifest, s
     return with_annotations(cleaned(back), changes={FENCE: str(rollout.revision)}), note
 
 
-def pause(rollout: Rollout, *, by: Actor, event: Event, reason: Reason, why: str = "", params: dict[str, Any] | None = None, clock: Clock, **columns: Any) -> None:
+def pause(
+    rollout: Rollout,
+    *,
+    by: Actor,
+    event: Event,
+    reason: Reason,
+    why: str = "",
+    params: dict[str, Any] | None = None,
+    clock: Clock,
+    **columns: Any,
+) -> None:
     """Stop going forward. Traffic stays; what is left of the bake is kept."""
     now = clock()
     with transaction.atomic():
-        for run in StepRun.objects.filter(rollout=rollout, outcome=StepRun.Outcome.BAKING).exclude(bake_until=None):
+        for run in StepRun.objects.filter(rollout=rollout, outcome=StepRun.Outcome.BAKING).exclude(
+            bake_until=None
+        ):
             left = max((run.bake_until - now).total_seconds(), 0.0) if run.bake_until else None
             StepRun.objects.filter(pk=run.pk).update(bake_left_seconds=left, bake_until=None)
         move(rollout, event, by=by, why=why, reason=reason, params=params, wake=now, **columns)
-
-

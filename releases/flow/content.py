@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from istio.mesh import Manifest
 from istio.marks import without_weir
+from istio.mesh import Manifest
 from istio.traffic import TrafficSpec, render, with_subset
 from releases.domain.fingerprint import digest
 from releases.models import Rollout
@@ -21,7 +21,13 @@ class Rendered:
     destination_rule: Manifest | None
 
 
-def render_spec(spec: TrafficSpec, virtual_service: Manifest, *, rollout: Rollout, destination_rules: list[Manifest] | None = None) -> Manifest:
+def render_spec(
+    spec: TrafficSpec,
+    virtual_service: Manifest,
+    *,
+    rollout: Rollout,
+    destination_rules: list[Manifest] | None = None,
+) -> Manifest:
     """Render one traffic target of this rollout into a VirtualService. Raises TrafficError."""
     service = rollout.service
     return render(
@@ -59,8 +65,16 @@ def rendered_steps(rollout: Rollout, *, baseline: dict[str, Manifest]) -> list[R
     complete = with_candidate_subset(rule, rollout=rollout)
     steps: list[Rendered] = []
     for position, step in enumerate(rollout.plan_value.steps):
-        document = render_spec(step.traffic, baseline["virtual_service"], rollout=rollout, destination_rules=[complete])
-        steps.append(Rendered(position=position, virtual_service=document, destination_rule=complete if complete != rule else None))
+        document = render_spec(
+            step.traffic, baseline["virtual_service"], rollout=rollout, destination_rules=[complete]
+        )
+        steps.append(
+            Rendered(
+                position=position,
+                virtual_service=document,
+                destination_rule=complete if complete != rule else None,
+            )
+        )
     return steps
 
 
@@ -68,14 +82,28 @@ def content_of(rollout: Rollout, *, baseline: dict[str, Manifest]) -> dict[str, 
     """Return everything the votes are about, as JSON. Raises TrafficError when a step can not be rendered."""
     service = rollout.service
     return {
-        "service": {"cluster": service.cluster.name, "namespace": service.namespace, "name": service.name, "host": service.host, "routes": service.http_routes},
+        "service": {
+            "cluster": service.cluster.name,
+            "namespace": service.namespace,
+            "name": service.name,
+            "host": service.host,
+            "routes": service.http_routes,
+        },
         "stable": _version(rollout.stable),
         "candidate": _version(rollout.candidate),
         "rollback_to": rollout.stable.name,
         "plan": rollout.frozen_plan,
         "start_at": rollout.start_at.isoformat() if rollout.start_at else None,
-        "statements": {"impact": rollout.impact, "test_evidence": rollout.test_evidence, "rollback_note": rollout.rollback_note},
-        "policy": {"name": service.policy.name, "number": service.policy.number, "approvals_needed": service.policy.approvals_needed},
+        "statements": {
+            "impact": rollout.impact,
+            "test_evidence": rollout.test_evidence,
+            "rollback_note": rollout.rollback_note,
+        },
+        "policy": {
+            "name": service.policy.name,
+            "number": service.policy.number,
+            "approvals_needed": service.policy.approvals_needed,
+        },
         "baseline": {kind: without_weir(document) for kind, document in baseline.items()},
         "objects": [
             {

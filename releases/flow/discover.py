@@ -27,19 +27,25 @@ def _store(found: FoundService, *, cluster: Cluster, policy: Policy, by: Actor) 
         "destination_rule": found.destination_rule,
         "policy": policy,
     }
-    service, created = Service.objects.get_or_create(cluster=cluster, namespace=found.namespace, name=found.name, defaults=defaults)
+    service, created = Service.objects.get_or_create(
+        cluster=cluster, namespace=found.namespace, name=found.name, defaults=defaults
+    )
     for version in found.versions:
         row, _ = Version.objects.get_or_create(
             service=service,
             name=version.subset,
             defaults={"subset": version.subset, "labels": version.labels, "image": version.image},
         )
-        Version.objects.filter(pk=row.pk).update(running_image=version.image, replicas_ready=version.replicas_ready)
+        Version.objects.filter(pk=row.pk).update(
+            running_image=version.image, replicas_ready=version.replicas_ready
+        )
     if found.stable_subset and not service.rollouts.filter(state__in=LIVE).exists():
         stable = service.versions.filter(subset=found.stable_subset).first()
         if stable and service.stable_id != stable.pk:
             Service.objects.filter(pk=service.pk).update(stable=stable)
             service.stable = stable
     if created:
-        record("discover", by=by, obj=service, after={"versions": [version.subset for version in found.versions]})
+        record(
+            "discover", by=by, obj=service, after={"versions": [version.subset for version in found.versions]}
+        )
     return service

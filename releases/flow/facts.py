@@ -30,11 +30,14 @@ def facts_of(rollout: Rollout) -> Facts:
 
 def _last_look(rollout: Rollout, *, run: StepRun) -> datetime | None:
     """Return the moment from which the next measurement counts: windows end a scrape's lag before they are read."""
-    last = rollout.snapshots.filter(step=run.position).order_by("-at").values_list("at", flat=True).first() or run.started_at
+    last = (
+        rollout.snapshots.filter(step=run.position).order_by("-at").values_list("at", flat=True).first()
+        or run.started_at
+    )
     return last + SCRAPE_LAG if last else None
 
 
-def opening(rollout: Rollout) -> Opening:  # noqa: ARG001  freezes and windows come with governance; the port is here
+def opening(rollout: Rollout) -> Opening:
     """Say whether the calendar lets this rollout go forward."""
     return Opening()
 

@@ -14,12 +14,12 @@ from releases.domain import BadPlan, IllegalMove, LostRace
 from releases.domain.actor import Actor
 from releases.domain.reasons import Reason
 from releases.domain.states import Event, State, target
-from releases.flow.request import void_votes
 from releases.flow.authorize import check_may
 from releases.flow.checking import baseline_of
 from releases.flow.conclude import begin_roll_back, pause, write_roll_back
 from releases.flow.content import fingerprint_of
 from releases.flow.move import move
+from releases.flow.request import void_votes
 from releases.flow.shift import drift_of
 from releases.models import Rollout, StepRun
 from services.connections import mesh_of
@@ -84,8 +84,12 @@ def promote_by_hand(rollout: Rollout, *, by: Actor, why: str, clock: Clock) -> N
     """Skip what is left of the plan: record the intent; the engine writes 100 %, confirms, and completes."""
     check_may(Event.PROMOTE, by=by, service=rollout.service)
     if rollout.current_step is None:
-        raise IllegalMove(_("Nothing has been shifted yet; a rollout is promoted from a step that carries traffic."))
-    move(rollout, Event.PROMOTE, by=by, why=why, reason=Reason.PROMOTING, wake=clock(), promote_requested=True)
+        raise IllegalMove(
+            _("Nothing has been shifted yet; a rollout is promoted from a step that carries traffic.")
+        )
+    move(
+        rollout, Event.PROMOTE, by=by, why=why, reason=Reason.PROMOTING, wake=clock(), promote_requested=True
+    )
 
 
 def set_weight(rollout: Rollout, *, by: Actor, why: str, weight: int | None, clock: Clock) -> None:
@@ -99,7 +103,9 @@ def set_weight(rollout: Rollout, *, by: Actor, why: str, weight: int | None, clo
     most = rollout.plan_value.steps[rollout.current_step].weight
     if weight > most:
         text = _("Step %(step)d is approved up to %(most)d %%; %(weight)d %% is above it.")
-        raise BadPlan(text % {"step": rollout.current_step + 1, "most": most, "weight": weight}, field="weight")
+        raise BadPlan(
+            text % {"step": rollout.current_step + 1, "most": most, "weight": weight}, field="weight"
+        )
     wait_for_lease(rollout, clock=clock)
     run = rollout.step_runs.get(position=rollout.current_step)
     if State(rollout.state) is State.PAUSED and weight > (run.written or 0):
@@ -108,7 +114,16 @@ def set_weight(rollout: Rollout, *, by: Actor, why: str, weight: int | None, clo
         StepRun.objects.filter(pk=run.pk).update(desired=weight)
         columns = {} if State(rollout.state) is State.RUNNING else {"reason_params": rollout.reason_params}
         reason = Reason.WRITING if not columns else rollout.reason_code
-        move(rollout, Event.SET_WEIGHT, by=by, why=why, reason=reason, wake=clock(), after={"weight": weight}, **columns)
+        move(
+            rollout,
+            Event.SET_WEIGHT,
+            by=by,
+            why=why,
+            reason=reason,
+            wake=clock(),
+            after={"weight": weight},
+            **columns,
+        )
 
 
 def restore(rollout: Rollout, *, by: Actor, why: str, clock: Clock) -> None:
@@ -165,7 +180,9 @@ def wait_for_lease(rollout: Rollout, *, clock: Clock) -> None:
         if rollout.leased_until is None or rollout.leased_until <= clock():
             return
         if time.monotonic() >= deadline:
-            raise LostRace(_("A worker has been busy with %(rollout)s for too long; try again.") % {"rollout": rollout})
+            raise LostRace(
+                _("A worker has been busy with %(rollout)s for too long; try again.") % {"rollout": rollout}
+            )
         time.sleep(0.05)
 
 

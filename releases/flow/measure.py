@@ -34,7 +34,9 @@ def measure(rollout: Rollout, *, now: datetime) -> None:
     window = next_window(rollout, run=run, now=now)
     if window:
         start, end = window
-        counts = window_counts(rollout.service.cluster, end=end, seconds=(end - start).total_seconds()).get(rollout.service.target, {})
+        counts = window_counts(rollout.service.cluster, end=end, seconds=(end - start).total_seconds()).get(
+            rollout.service.target, {}
+        )
         _keep(rollout, run=run, end=end, seconds=(end - start).total_seconds(), counts=counts)
     _look_at_mesh(rollout)
 
@@ -53,7 +55,9 @@ def window_counts(cluster: Cluster, *, end: datetime, seconds: float) -> dict[Ta
     key = f"window:{cluster.pk}:{end.timestamp():.0f}:{seconds:g}"
     answer: dict[Target, dict[str, Counts]] | None = cache.get(key)
     if answer is None:
-        live = Rollout.objects.filter(state__in=MOVING, service__cluster=cluster).values_list("service__namespace", "service__name")
+        live = Rollout.objects.filter(state__in=MOVING, service__cluster=cluster).values_list(
+            "service__namespace", "service__name"
+        )
         targets = sorted({Target(namespace=namespace, service=name) for namespace, name in live}, key=str)
         found = telemetry_of(cluster).window(targets, end=end, seconds=seconds)
         answer = {target: dict(versions) for target, versions in found.items()}
@@ -78,7 +82,9 @@ def scrapes_of(rollout: Rollout, *, step: int) -> list[Scrape]:
 
 
 @transaction.atomic
-def _keep(rollout: Rollout, *, run: StepRun, end: datetime, seconds: float, counts: dict[str, Counts]) -> None:
+def _keep(
+    rollout: Rollout, *, run: StepRun, end: datetime, seconds: float, counts: dict[str, Counts]
+) -> None:
     stable, candidate = counts.get(rollout.stable.name), counts.get(rollout.candidate.name)
     MetricSnapshot.objects.create(
         rollout=rollout,
@@ -102,7 +108,12 @@ def _keep(rollout: Rollout, *, run: StepRun, end: datetime, seconds: float, coun
         numbers=dict(verdict.numbers),
         settings=dict(verdict.settings),
         snapshots_from=scrapes[0].at,
-        snapshots_hash=digest([[scrape.at.isoformat(), counts_as_json(scrape.stable), counts_as_json(scrape.candidate)] for scrape in scrapes]),
+        snapshots_hash=digest(
+            [
+                [scrape.at.isoformat(), counts_as_json(scrape.stable), counts_as_json(scrape.candidate)]
+                for scrape in scrapes
+            ]
+        ),
     )
     observed = _observed_share(scrapes)
     if observed is not None:

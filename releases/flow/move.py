@@ -17,7 +17,7 @@ from releases.flow.record import record
 from releases.models import Rollout
 
 
-def move(  # noqa: PLR0913  each argument is a column of the row or of its audit event
+def move(
     rollout: Rollout,
     event: Event,
     *,
@@ -38,7 +38,14 @@ def move(  # noqa: PLR0913  each argument is a column of the row or of its audit
     before = State(rollout.state)
     reached = to or target(before, event)
     target(before, event)
-    fields = {"state": reached.value, "reason_code": str(reason), "reason_params": params or {}, "next_wake_up": wake, "leased_until": None, **columns}
+    fields = {
+        "state": reached.value,
+        "reason_code": str(reason),
+        "reason_params": params or {},
+        "next_wake_up": wake,
+        "leased_until": None,
+        **columns,
+    }
     try:
         with transaction.atomic():
             change(rollout, event=event, **fields)
@@ -52,13 +59,30 @@ def move(  # noqa: PLR0913  each argument is a column of the row or of its audit
             )
     except IntegrityError as error:
         if "one_live_rollout_per_service" in str(error) or "releases_rollout.service_id" in str(error):
-            raise IllegalMove(f"Service {rollout.service} already has a live rollout; end it before another begins.") from error
+            raise IllegalMove(
+                f"Service {rollout.service} already has a live rollout; end it before another begins."
+            ) from error
         raise
 
 
-def note(rollout: Rollout, *, reason: Reason | str, params: dict[str, Any] | None = None, wake: datetime, **columns: Any) -> None:
+def note(
+    rollout: Rollout,
+    *,
+    reason: Reason | str,
+    params: dict[str, Any] | None = None,
+    wake: datetime,
+    **columns: Any,
+) -> None:
     """Say why the rollout is where it is and when it is looked at again, and give the lease back. No state changes."""
-    change(rollout, event=None, reason_code=str(reason), reason_params=params or {}, next_wake_up=wake, leased_until=None, **columns)
+    change(
+        rollout,
+        event=None,
+        reason_code=str(reason),
+        reason_params=params or {},
+        next_wake_up=wake,
+        leased_until=None,
+        **columns,
+    )
 
 
 def change(rollout: Rollout, *, event: Event | None, **fields: Any) -> None:
@@ -66,7 +90,9 @@ def change(rollout: Rollout, *, event: Event | None, **fields: Any) -> None:
     unchanged = Rollout.objects.filter(pk=rollout.pk, revision=rollout.revision)
     if not unchanged.update(revision=F("revision") + 1, **fields):
         what = event.value.replace("_", " ") if event else "note"
-        raise LostRace(f"Rollout {rollout} changed while this was being done ({what}); look at it again and decide again.")
+        raise LostRace(
+            f"Rollout {rollout} changed while this was being done ({what}); look at it again and decide again."
+        )
     rollout.revision += 1
     for name, value in fields.items():
         setattr(rollout, name, value)
@@ -74,10 +100,19 @@ def change(rollout: Rollout, *, event: Event | None, **fields: Any) -> None:
 
 def lease(rollout_id: int, *, now: datetime) -> Rollout | None:
     """Take the row for one pass, or return None when another worker has it or it is not due any more."""
-    rollout = Rollout.objects.select_related("service__cluster", "service__policy", "stable", "candidate").filter(pk=rollout_id).first()
+    rollout = (
+        Rollout.objects.select_related("service__cluster", "service__policy", "stable", "candidate")
+        .filter(pk=rollout_id)
+        .first()
+    )
     if rollout is None:
         return None
-    free = Rollout.objects.filter(Q(leased_until__isnull=True) | Q(leased_until__lte=now), pk=rollout_id, revision=rollout.revision, next_wake_up__lte=now)
+    free = Rollout.objects.filter(
+        Q(leased_until__isnull=True) | Q(leased_until__lte=now),
+        pk=rollout_id,
+        revision=rollout.revision,
+        next_wake_up__lte=now,
+    )
     until = now + timedelta(seconds=settings.LEASE_SECONDS)
     if not free.update(leased_until=until, revision=F("revision") + 1):
         return None

@@ -32,7 +32,9 @@ def perform(
     second look says why not. A refusal is written to the audit trail and raised. Raises DomainError, MeshError.
     """
     for attempt in range(_TRIES):
-        fresh = Rollout.objects.select_related("service__cluster", "service__policy", "stable", "candidate", "plan").get(pk=rollout.pk)
+        fresh = Rollout.objects.select_related(
+            "service__cluster", "service__policy", "stable", "candidate", "plan"
+        ).get(pk=rollout.pk)
         try:
             made = _EVENTS[event](fresh, by, why, fingerprint, weight, clock)
         except LostRace:
@@ -49,7 +51,9 @@ def perform(
 _Run = Callable[[Rollout, Actor, str, str, int | None, Clock], Rollout | None]
 
 
-def _not_by_hand(rollout: Rollout, by: Actor, why: str, fingerprint: str, weight: int | None, clock: Clock) -> None:  # noqa: ARG001
+def _not_by_hand(
+    rollout: Rollout, by: Actor, why: str, fingerprint: str, weight: int | None, clock: Clock
+) -> None:
     check_may(Event.EDIT, by=by, service=rollout.service)
     raise DomainError("This event is the engine's own.")
 
@@ -60,15 +64,25 @@ _EVENTS: dict[Event, _Run] = {
     Event.CANCEL: lambda row, by, why, _f, _w, _c: request.cancel(row, by=by, why=why),
     Event.WITHDRAW: lambda row, by, why, _f, _w, _c: request.withdraw(row, by=by, why=why),
     Event.RETRY: lambda row, by, why, _f, _w, _c: request.retry(row, by=by, why=why),
-    Event.APPROVE: lambda row, by, why, fingerprint, _w, _c: approve.approve(row, by=by, fingerprint=fingerprint, why=why),
+    Event.APPROVE: lambda row, by, why, fingerprint, _w, _c: approve.approve(
+        row, by=by, fingerprint=fingerprint, why=why
+    ),
     Event.REJECT: lambda row, by, why, _f, _w, _c: approve.reject(row, by=by, why=why),
     Event.REVOKE: lambda row, by, why, _f, _w, _c: approve.revoke(row, by=by, why=why),
     Event.START: lambda row, by, why, _f, _w, clock: intervene.start(row, by=by, why=why, clock=clock),
-    Event.PAUSE: lambda row, by, why, _f, _w, clock: intervene.pause_by_hand(row, by=by, why=why, clock=clock),
+    Event.PAUSE: lambda row, by, why, _f, _w, clock: intervene.pause_by_hand(
+        row, by=by, why=why, clock=clock
+    ),
     Event.RESUME: lambda row, by, why, _f, _w, clock: intervene.resume(row, by=by, why=why, clock=clock),
-    Event.SET_WEIGHT: lambda row, by, why, _f, weight, clock: intervene.set_weight(row, by=by, why=why, weight=weight, clock=clock),
-    Event.PROMOTE: lambda row, by, why, _f, _w, clock: intervene.promote_by_hand(row, by=by, why=why, clock=clock),
-    Event.ROLL_BACK: lambda row, by, why, _f, _w, clock: intervene.roll_back(row, by=by, why=why, clock=clock),
+    Event.SET_WEIGHT: lambda row, by, why, _f, weight, clock: intervene.set_weight(
+        row, by=by, why=why, weight=weight, clock=clock
+    ),
+    Event.PROMOTE: lambda row, by, why, _f, _w, clock: intervene.promote_by_hand(
+        row, by=by, why=why, clock=clock
+    ),
+    Event.ROLL_BACK: lambda row, by, why, _f, _w, clock: intervene.roll_back(
+        row, by=by, why=why, clock=clock
+    ),
     Event.RESTORE: lambda row, by, why, _f, _w, clock: intervene.restore(row, by=by, why=why, clock=clock),
     Event.ADOPT: lambda row, by, why, _f, _w, clock: intervene.adopt(row, by=by, why=why, clock=clock),
     Event.REVERT: lambda row, by, why, _f, _w, clock: revert.revert(row, by=by, why=why, clock=clock),

@@ -38,10 +38,18 @@ def save_plan(
     value = Plan.from_json({"strategy": strategy, "steps": list(steps), "evidence": evidence})
     before = plan.frozen().as_json() if plan and plan.steps.exists() else None
     row = plan or RolloutPlan(created_by_id=by.user_id)
-    row.name, row.title, row.strategy, row.evidence = name, title, value.strategy.value, value.evidence.as_json()
+    row.name, row.title, row.strategy, row.evidence = (
+        name,
+        title,
+        value.strategy.value,
+        value.evidence.as_json(),
+    )
     row.save()
     row.steps.all().delete()
-    PlanStep.objects.bulk_create(PlanStep(plan=row, position=position, **_columns(step.as_json())) for position, step in enumerate(value.steps))
+    PlanStep.objects.bulk_create(
+        PlanStep(plan=row, position=position, **_columns(step.as_json()))
+        for position, step in enumerate(value.steps)
+    )
     record("change_plan" if plan else "create_plan", by=by, obj=row, before=before, after=value.as_json())
     return row
 
@@ -57,4 +65,7 @@ def delete_plan(plan: RolloutPlan, *, by: Actor) -> None:
 
 
 def _columns(step: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: step[name] for name in ("weight", "bake_seconds", "gate", "not_before", "rules", "sticky", "mirror")}
+    return {
+        name: step[name]
+        for name in ("weight", "bake_seconds", "gate", "not_before", "rules", "sticky", "mirror")
+    }

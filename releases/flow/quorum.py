@@ -12,7 +12,9 @@ from releases.roles import roles_of
 
 def counting_votes(rollout: Rollout) -> list[Approval]:
     """Return the approvals of this fingerprint by people who are still active and still may approve, one per person."""
-    votes = rollout.approvals.filter(decision=Approval.Decision.APPROVE, voided_at=None, fingerprint=rollout.fingerprint).select_related("by")
+    votes = rollout.approvals.filter(
+        decision=Approval.Decision.APPROVE, voided_at=None, fingerprint=rollout.fingerprint
+    ).select_related("by")
     counted: dict[int, Approval] = {}
     for vote in votes:
         roles: set[RoleName] = roles_of(vote.by, rollout.service)
@@ -26,5 +28,8 @@ def is_full(rollout: Rollout, *, votes: Sequence[Approval] | None = None) -> boo
     given = counting_votes(rollout) if votes is None else votes
     policy = rollout.service.policy
     voters = [vote.by for vote in given]
-    groups_met = all(any(voter.groups.filter(pk=group.pk).exists() for voter in voters) for group in policy.required_groups.all())
+    groups_met = all(
+        any(voter.groups.filter(pk=group.pk).exists() for voter in voters)
+        for group in policy.required_groups.all()
+    )
     return len(given) >= policy.approvals_needed and groups_met

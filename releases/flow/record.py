@@ -20,7 +20,7 @@ from services.models import Service, Version
 _CHAIN_LOCK = 0x5765_6972  # "Weir"
 
 
-def record(  # noqa: PLR0913  an event has this many facts
+def record(
     action: str,
     *,
     by: Actor,

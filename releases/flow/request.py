@@ -32,7 +32,7 @@ EDITABLE = frozenset({*STATEMENTS, "candidate", "plan", "start_at", "ticket"})
 
 
 @transaction.atomic
-def create(  # noqa: PLR0913  a request states all of this
+def create(
     *,
     service: Service,
     candidate: Version,
@@ -52,7 +52,11 @@ def create(  # noqa: PLR0913  a request states all of this
         raise NotAllowed(_("A rollout is asked for by a person."))
     stable = service.stable
     if stable is None:
-        raise BadPlan(_("Service %(service)s has no stable version yet; run discovery or set one.") % {"service": service}, field="service")
+        raise BadPlan(
+            _("Service %(service)s has no stable version yet; run discovery or set one.")
+            % {"service": service},
+            field="service",
+        )
     _check_candidate(service, candidate=candidate, stable=stable)
     rollout = Rollout(
         service=service,
@@ -72,7 +76,13 @@ def create(  # noqa: PLR0913  a request states all of this
         reason_code=Reason.WAITING_FOR_SUBMIT,
     )
     rollout.save()
-    record("create", by=by, obj=rollout, why=reason, after={"candidate": candidate.name, "stable": stable.name, "plan": rollout.frozen_plan})
+    record(
+        "create",
+        by=by,
+        obj=rollout,
+        why=reason,
+        after={"candidate": candidate.name, "stable": stable.name, "plan": rollout.frozen_plan},
+    )
     return rollout
 
 
@@ -82,13 +92,20 @@ def edit(rollout: Rollout, *, by: Actor, changes: Mapping[str, Any]) -> Rollout:
     check_may(Event.EDIT, by=by, service=rollout.service)
     unknown = sorted(set(changes) - EDITABLE)
     if unknown:
-        raise BadPlan(_("These fields of a rollout can not be edited: %(fields)s.") % {"fields": ", ".join(unknown)}, field=unknown[0])
+        raise BadPlan(
+            _("These fields of a rollout can not be edited: %(fields)s.") % {"fields": ", ".join(unknown)},
+            field=unknown[0],
+        )
     columns: dict[str, Any] = {name: value for name, value in changes.items() if name != "plan"}
     if "candidate" in changes:
         _check_candidate(rollout.service, candidate=changes["candidate"], stable=rollout.stable)
     if "plan" in changes:
         plan: RolloutPlan = changes["plan"]
-        columns |= {"plan": plan, "plan_name": plan.name, "frozen_plan": frozen(plan, service=rollout.service).as_json()}
+        columns |= {
+            "plan": plan,
+            "plan_name": plan.name,
+            "frozen_plan": frozen(plan, service=rollout.service).as_json(),
+        }
     before = {name: str(getattr(rollout, name)) for name in columns}
     after = {name: str(value) for name, value in columns.items()}
     RolloutEdit.objects.create(rollout=rollout, by_id=by.user_id, changes={"before": before, "after": after})
@@ -104,7 +121,10 @@ def submit(rollout: Rollout, *, by: Actor, why: str = "") -> None:
     check_may(Event.SUBMIT, by=by, service=rollout.service)
     missing = [name for name in STATEMENTS if not getattr(rollout, name).strip()]
     if missing:
-        raise BadPlan(_("A rollout is not submitted without: %(fields)s.") % {"fields": ", ".join(missing)}, field=missing[0])
+        raise BadPlan(
+            _("A rollout is not submitted without: %(fields)s.") % {"fields": ", ".join(missing)},
+            field=missing[0],
+        )
     _refuse_second(rollout)
     refuse_stale_stable(rollout)
     baseline = baseline_of(rollout.service)
@@ -114,10 +134,16 @@ def submit(rollout: Rollout, *, by: Actor, why: str = "") -> None:
     except TrafficError as error:
         path = f"{rollout.service.virtual_service_ref}"
         finding = Finding(code=error.code, severity=Severity.ERROR, path=path, message=str(error))
-        raise Blocked(_("The traffic of this plan can not be written: %(error)s") % {"error": error}, findings=[finding]) from error
-    blocking = [finding for finding in findings_for(rollout, baseline=baseline) if finding.severity is Severity.ERROR]
+        raise Blocked(
+            _("The traffic of this plan can not be written: %(error)s") % {"error": error}, findings=[finding]
+        ) from error
+    blocking = [
+        finding for finding in findings_for(rollout, baseline=baseline) if finding.severity is Severity.ERROR
+    ]
     if blocking:
-        raise Blocked(_("%(count)d checks stand against this rollout.") % {"count": len(blocking)}, findings=blocking)
+        raise Blocked(
+            _("%(count)d checks stand against this rollout.") % {"count": len(blocking)}, findings=blocking
+        )
     move(
         rollout,
         Event.SUBMIT,
@@ -137,7 +163,15 @@ def withdraw(rollout: Rollout, *, by: Actor, why: str) -> None:
     """Take a request back to draft. Its votes are voided and stay visible."""
     check_may(Event.WITHDRAW, by=by, service=rollout.service)
     void_votes(rollout, by=by, why=why or "withdrawn")
-    move(rollout, Event.WITHDRAW, by=by, why=why, reason=Reason.WAITING_FOR_SUBMIT, fingerprint="", approved_at=None)
+    move(
+        rollout,
+        Event.WITHDRAW,
+        by=by,
+        why=why,
+        reason=Reason.WAITING_FOR_SUBMIT,
+        fingerprint="",
+        approved_at=None,
+    )
 
 
 def cancel(rollout: Rollout, *, by: Actor, why: str) -> None:
@@ -150,7 +184,10 @@ def retry(rollout: Rollout, *, by: Actor, why: str) -> Rollout:
     """Make a new draft from the same plan. It needs fresh approval."""
     check_may(Event.RETRY, by=by, service=rollout.service)
     if State(rollout.state) in LIVE or rollout.plan is None:
-        raise IllegalMove(_("Rollout %(rollout)s can not be tried again: it is live, or its plan is gone.") % {"rollout": rollout})
+        raise IllegalMove(
+            _("Rollout %(rollout)s can not be tried again: it is live, or its plan is gone.")
+            % {"rollout": rollout}
+        )
     return create(
         service=rollout.service,
         candidate=rollout.candidate,
@@ -169,20 +206,30 @@ def frozen(plan: RolloutPlan, *, service: Service) -> Plan:
     """Return the plan as it will be carried out. Raises BadPlan when the service's policy does not accept it."""
     value = plan.frozen()
     if value.evidence.policy == "guard" and not service.policy.guard_allowed:
-        raise BadPlan(_("The policy of %(service)s does not accept plans with the evidence policy 'guard'.") % {"service": service}, field="plan")
+        raise BadPlan(
+            _("The policy of %(service)s does not accept plans with the evidence policy 'guard'.")
+            % {"service": service},
+            field="plan",
+        )
     return value
 
 
 def void_votes(rollout: Rollout, *, by: Actor, why: str) -> None:
     """Void every vote that still counts. They are kept, with the reason."""
-    Approval.objects.filter(rollout=rollout, voided_at=None).update(voided_at=database_now(), voided_by=by.name, voided_why=why)
+    Approval.objects.filter(rollout=rollout, voided_at=None).update(
+        voided_at=database_now(), voided_by=by.name, voided_why=why
+    )
 
 
 def refuse_stale_stable(rollout: Rollout) -> None:
     """Refuse a draft whose stable version is not the service's any more. Raises BadPlan."""
     rollout.service.refresh_from_db(fields=["stable"])
     if rollout.service.stable_id != rollout.stable_id:
-        raise BadPlan(_("The stable version of %(service)s changed since this draft was made; make a new one.") % {"service": rollout.service}, field="service")
+        raise BadPlan(
+            _("The stable version of %(service)s changed since this draft was made; make a new one.")
+            % {"service": rollout.service},
+            field="service",
+        )
 
 
 def _refuse_second(rollout: Rollout) -> None:
@@ -196,19 +243,42 @@ def _refuse_second(rollout: Rollout) -> None:
 def _refuse_unfit(rollout: Rollout, *, virtual_service: Manifest) -> None:
     """Refuse a candidate that already has traffic: there would be nothing to compare and nothing to roll back to."""
     service = rollout.service
-    weights = weights_of(virtual_service, host=service.host, routes=service.routes, namespace=service.namespace)
+    weights = weights_of(
+        virtual_service, host=service.host, routes=service.routes, namespace=service.namespace
+    )
     share = weights.get(rollout.candidate.subset, 0)
     if share:
-        text = _("Version %(candidate)s already has %(share)s %% of the traffic; give it back to %(stable)s first.")
-        message = text % {"candidate": rollout.candidate.name, "share": f"{share:g}", "stable": rollout.stable.name}
-        raise Blocked(message, findings=[Finding(code="WEIR0001", severity=Severity.ERROR, path="/spec/http", message=message)])
+        text = _(
+            "Version %(candidate)s already has %(share)s %% of the traffic; give it back to %(stable)s first."
+        )
+        message = text % {
+            "candidate": rollout.candidate.name,
+            "share": f"{share:g}",
+            "stable": rollout.stable.name,
+        }
+        raise Blocked(
+            message,
+            findings=[Finding(code="WEIR0001", severity=Severity.ERROR, path="/spec/http", message=message)],
+        )
 
 
 def _check_candidate(service: Service, *, candidate: Version, stable: Version) -> None:
     if candidate.service_id != service.pk:
-        raise BadPlan(_("Version %(version)s is not a version of %(service)s.") % {"version": candidate, "service": service}, field="candidate")
+        raise BadPlan(
+            _("Version %(version)s is not a version of %(service)s.")
+            % {"version": candidate, "service": service},
+            field="candidate",
+        )
     if candidate.pk == stable.pk:
-        raise BadPlan(_("Version %(version)s is already the stable one.") % {"version": candidate.name}, field="candidate")
+        raise BadPlan(
+            _("Version %(version)s is already the stable one.") % {"version": candidate.name},
+            field="candidate",
+        )
     if candidate.subset == stable.subset:
-        text = _("Versions %(candidate)s and %(stable)s share the subset %(subset)s, so traffic can not be split between them.")
-        raise BadPlan(text % {"candidate": candidate.name, "stable": stable.name, "subset": stable.subset}, field="candidate")
+        text = _(
+            "Versions %(candidate)s and %(stable)s share the subset %(subset)s, so traffic can not be split between them."
+        )
+        raise BadPlan(
+            text % {"candidate": candidate.name, "stable": stable.name, "subset": stable.subset},
+            field="candidate",
+        )

@@ -30,14 +30,31 @@ def revert(rollout: Rollout, *, by: Actor, why: str, clock: Clock) -> None:
     check_may(Event.ROLL_BACK, by=by, service=rollout.service)
     target(State(rollout.state), Event.REVERT)
     if rollout.ended_at is None or clock() > rollout.ended_at + REVERT_WITHIN:
-        raise IllegalMove(_("A completed rollout can be reverted for seven days; ask for a rollout of the older version."))
-    if rollout.service.stable_id != rollout.candidate_id or rollout.service.rollouts.filter(state__in=LIVE).exists():
-        raise IllegalMove(_("Another release of this service began or ended since; roll that one back instead."))
+        raise IllegalMove(
+            _("A completed rollout can be reverted for seven days; ask for a rollout of the older version.")
+        )
+    if (
+        rollout.service.stable_id != rollout.candidate_id
+        or rollout.service.rollouts.filter(state__in=LIVE).exists()
+    ):
+        raise IllegalMove(
+            _("Another release of this service began or ended since; roll that one back instead.")
+        )
     mesh = mesh_of(rollout.service.cluster)
     live = mesh.get(rollout.service.virtual_service_ref)
-    back = with_annotations(cleaned(ended(live, rollout=rollout, candidate_weight=0)), changes={FENCE: str(rollout.revision)})
+    back = with_annotations(
+        cleaned(ended(live, rollout=rollout, candidate_weight=0)), changes={FENCE: str(rollout.revision)}
+    )
     stored = mesh.put(back)
     with transaction.atomic():
         record("mesh_write", by=by, obj=rollout, before=live, after=stored)
         Service.objects.filter(pk=rollout.service_id).update(stable=rollout.stable)
-        move(rollout, Event.REVERT, by=by, why=why, reason=Reason.ROLLED_BACK_BY_PERSON, ended_at=rollout.ended_at, last_written=stored)
+        move(
+            rollout,
+            Event.REVERT,
+            by=by,
+            why=why,
+            reason=Reason.ROLLED_BACK_BY_PERSON,
+            ended_at=rollout.ended_at,
+            last_written=stored,
+        )

@@ -13,9 +13,9 @@ from typing import Any
 
 from django.db import transaction
 
-from istio.mesh import DEPLOYMENT, SERVICE, Manifest, Mesh, Ref
 from istio.documents import TrafficError
 from istio.marks import annotated
+from istio.mesh import DEPLOYMENT, SERVICE, Manifest, Mesh, Ref
 from istio.traffic import has_drifted, owned_part
 from releases.clock import Clock
 from releases.domain.actor import Actor
@@ -28,10 +28,12 @@ from services.connections import mesh_of
 from services.images import runs_image, selector_of
 
 
-class Held(Exception):  # noqa: N818  a reason to stop, not an error
+class Held(Exception):
     """The write must not happen: pause with this reason. ``columns`` are stored on the rollout."""
 
-    def __init__(self, reason: Reason, *, params: dict[str, Any] | None = None, columns: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self, reason: Reason, *, params: dict[str, Any] | None = None, columns: dict[str, Any] | None = None
+    ) -> None:
         super().__init__(reason.value)
         self.reason, self.params, self.columns = reason, params or {}, columns or {}
 
@@ -62,21 +64,40 @@ def shift_traffic(rollout: Rollout, *, position: int, by: Actor, clock: Clock) -
         fingerprint=rollout.fingerprint,
         fence=rollout.revision,
     )
-    written = write(rollout, live=live, document=document, position=position, planned=step.as_json(), weight=weight, by=by, clock=clock)
+    written = write(
+        rollout,
+        live=live,
+        document=document,
+        position=position,
+        planned=step.as_json(),
+        weight=weight,
+        by=by,
+        clock=clock,
+    )
     bake_until = written.at + timedelta(seconds=step.bake_seconds)
     resumed = run is not None and run.started_at is not None and run.written is not None
     with transaction.atomic():
         mine = StepRun.objects.filter(rollout=rollout, position=position)
-        begun: dict[str, Any] = {} if resumed else {"started_at": written.at, "bake_until": bake_until, "bake_left_seconds": None}
+        begun: dict[str, Any] = (
+            {} if resumed else {"started_at": written.at, "bake_until": bake_until, "bake_left_seconds": None}
+        )
         mine.update(written=weight, outcome=StepRun.Outcome.BAKING, **begun)
         StepRun.objects.filter(rollout=rollout, position__lt=position, outcome=StepRun.Outcome.BAKING).update(
             outcome=StepRun.Outcome.PASSED, ended_at=written.at
         )
         params = {"until": bake_until.isoformat(), "step": position, "weight": weight}
-        note(rollout, reason=Reason.BAKING, params=params, wake=clock(), current_step=position, last_written=written.document, drift=None)
+        note(
+            rollout,
+            reason=Reason.BAKING,
+            params=params,
+            wake=clock(),
+            current_step=position,
+            last_written=written.document,
+            drift=None,
+        )
 
 
-def write(  # noqa: PLR0913  a write names what, where, for whom and when
+def write(
     rollout: Rollout,
     *,
     live: Manifest,
@@ -89,19 +110,34 @@ def write(  # noqa: PLR0913  a write names what, where, for whom and when
 ) -> Written:
     """Commit the intent, put the document, and record it with before and after. Raises Held on drift, LostRace, MeshError."""
     run = rollout.step_runs.filter(position=position).first()
-    interrupted = run is not None and run.desired == weight and run.written != weight and run.before is not None
-    if interrupted and run and _parts(live, rollout) == _parts(document, rollout) and _is_ours(live, document):
+    interrupted = (
+        run is not None and run.desired == weight and run.written != weight and run.before is not None
+    )
+    if (
+        interrupted
+        and run
+        and _parts(live, rollout) == _parts(document, rollout)
+        and _is_ours(live, document)
+    ):
         # The mesh was written and the worker ended before it could say so: complete the record, write nothing.
         _record_write(rollout, before=run.before, after=live, by=by)
         return Written(document=live, at=clock())
     if drift := drift_of(rollout, live=live):
         raise Held(Reason.DRIFTED, columns={"drift": drift})
     with transaction.atomic():
-        change(rollout, event=None)  # LostRace if anybody, a rollback above all, changed the row since it was leased
+        change(
+            rollout, event=None
+        )  # LostRace if anybody, a rollback above all, changed the row since it was leased
         StepRun.objects.update_or_create(
             rollout=rollout,
             position=position,
-            defaults={"planned": planned, "desired": weight, "before": live, "desired_at": clock(), "outcome": StepRun.Outcome.WRITING},
+            defaults={
+                "planned": planned,
+                "desired": weight,
+                "before": live,
+                "desired_at": clock(),
+                "outcome": StepRun.Outcome.WRITING,
+            },
         )
     if document == live:
         return Written(document=live, at=clock())
@@ -170,7 +206,9 @@ def _is_ours(live: Manifest, document: Manifest) -> bool:
 
 def _last_manager(live: Manifest) -> str:
     """Name who wrote the object last, as far as its managed fields tell."""
-    entries = [entry for entry in live["metadata"].get("managedFields") or [] if entry.get("subresource") != "status"]
+    entries = [
+        entry for entry in live["metadata"].get("managedFields") or [] if entry.get("subresource") != "status"
+    ]
     newest = max(entries, key=lambda entry: entry.get("time") or "", default={})
     return str(newest.get("manager", ""))
 
@@ -178,5 +216,3 @@ def _last_manager(live: Manifest) -> str:
 @transaction.atomic
 def _record_write(rollout: Rollout, *, before: Manifest | None, after: Manifest, by: Actor) -> None:
     record("mesh_write", by=by, obj=rollout, before=before, after=after)
-
-

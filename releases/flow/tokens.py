@@ -21,18 +21,34 @@ SCOPES = ("read", "write", "approve")
 
 
 @transaction.atomic
-def issue_token(*, user: User, name: str, scopes: Sequence[str], expires_at: datetime, by: Actor) -> tuple[ApiToken, str]:
+def issue_token(
+    *, user: User, name: str, scopes: Sequence[str], expires_at: datetime, by: Actor
+) -> tuple[ApiToken, str]:
     """Make a token and return it with its secret, which is stored nowhere. A person makes tokens for nobody else."""
     if by.user_id is not None and by.user_id != user.pk:
         raise NotAllowed(_("A token belongs to a person, who makes it; nobody makes one for somebody else."))
     unknown = sorted(set(scopes) - set(SCOPES))
     if unknown or not scopes:
-        raise BadPlan(_("A token has some of these scopes: %(scopes)s.") % {"scopes": ", ".join(SCOPES)}, field="scopes")
+        raise BadPlan(
+            _("A token has some of these scopes: %(scopes)s.") % {"scopes": ", ".join(SCOPES)}, field="scopes"
+        )
     if expires_at <= database_now():
         raise BadPlan(_("A token ends in the future."), field="expires_at")
     secret = f"weir_{secrets.token_urlsafe(32)}"
-    token = ApiToken.objects.create(user=user, name=name, scopes=list(scopes), digest=ApiToken.digest_of(secret), expires_at=expires_at)
-    record("issue_token", by=by, obj=token, after={"user": user.username, "name": name, "scopes": list(scopes), "expires_at": expires_at.isoformat()})
+    token = ApiToken.objects.create(
+        user=user, name=name, scopes=list(scopes), digest=ApiToken.digest_of(secret), expires_at=expires_at
+    )
+    record(
+        "issue_token",
+        by=by,
+        obj=token,
+        after={
+            "user": user.username,
+            "name": name,
+            "scopes": list(scopes),
+            "expires_at": expires_at.isoformat(),
+        },
+    )
     return token, secret
 
 

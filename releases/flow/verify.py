@@ -43,7 +43,9 @@ def _problem(event: AuditEvent, *, seq: int, prev: str) -> str:
     if link(prev=event.prev, text=event.text) != event.hash:
         return f"Event {event.seq} has a hash that is not that of its text: the text or the hash was changed."
     if _read(event.text) != _read(canonical(contents(event))):
-        return f"Event {event.seq} has columns that differ from the text that was hashed: a column was changed."
+        return (
+            f"Event {event.seq} has columns that differ from the text that was hashed: a column was changed."
+        )
     return ""
 
 

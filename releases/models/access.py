@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 class User(AbstractUser):
     """A person. Approvals compare persons, never log-ins or tokens."""
 
-    title = models.CharField(_("title"), max_length=100, blank=True, help_text=_("Shown instead of the user name."))
+    title = models.CharField(
+        _("title"), max_length=100, blank=True, help_text=_("Shown instead of the user name.")
+    )
 
     class Meta(AbstractUser.Meta):
         verbose_name = _("user")
@@ -34,14 +36,18 @@ class Role(models.Model):
 
     user = models.ForeignKey(User, models.CASCADE, related_name="roles", verbose_name=_("user"))
     name = models.CharField(_("role"), max_length=30, choices=[(role.value, role.label) for role in RoleName])
-    group = models.ForeignKey(Group, models.CASCADE, related_name="+", verbose_name=_("owning group"), null=True, blank=True)
+    group = models.ForeignKey(
+        Group, models.CASCADE, related_name="+", verbose_name=_("owning group"), null=True, blank=True
+    )
 
     class Meta:
         verbose_name = _("role")
         verbose_name_plural = _("roles")
         constraints = [
             models.UniqueConstraint(fields=["user", "name", "group"], name="one_role_per_group"),
-            models.UniqueConstraint(fields=["user", "name"], condition=Q(group__isnull=True), name="one_role_everywhere"),
+            models.UniqueConstraint(
+                fields=["user", "name"], condition=Q(group__isnull=True), name="one_role_everywhere"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -21,7 +21,9 @@ class Approval(models.Model):
         REJECT = "reject", _("rejected")
 
     rollout = models.ForeignKey(Rollout, models.PROTECT, related_name="approvals", verbose_name=_("rollout"))
-    by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="approvals", verbose_name=_("by"))
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="approvals", verbose_name=_("by")
+    )
     decision = models.CharField(_("decision"), max_length=10, choices=Decision.choices)
     reason = models.TextField(_("reason"), blank=True)
     fingerprint = models.CharField(_("fingerprint"), max_length=64)
@@ -38,7 +40,11 @@ class Approval(models.Model):
         verbose_name_plural = _("approvals")
         ordering = ["id"]
         constraints = [
-            models.UniqueConstraint(fields=["rollout", "by"], condition=Q(voided_at__isnull=True), name="one_valid_vote_per_person"),
+            models.UniqueConstraint(
+                fields=["rollout", "by"],
+                condition=Q(voided_at__isnull=True),
+                name="one_valid_vote_per_person",
+            ),
         ]
 
     def __str__(self) -> str:

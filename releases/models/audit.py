@@ -21,7 +21,9 @@ class AuditEvent(models.Model):
     seq = models.PositiveBigIntegerField(_("number"), unique=True)
     at = models.DateTimeField(_("time"))
     actor = models.CharField(_("actor"), max_length=150)
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", verbose_name=_("user"), null=True)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", verbose_name=_("user"), null=True
+    )
     on_behalf_of = models.CharField(_("on behalf of"), max_length=200, blank=True)
     channel = models.CharField(_("channel"), max_length=10)
     ip = models.GenericIPAddressField(_("IP address"), null=True)
@@ -29,8 +31,12 @@ class AuditEvent(models.Model):
     action = models.CharField(_("action"), max_length=50)
     object_type = models.CharField(_("object type"), max_length=50)
     object_id = models.CharField(_("object"), max_length=253)
-    service = models.ForeignKey(Service, models.PROTECT, related_name="+", verbose_name=_("service"), null=True)
-    rollout = models.ForeignKey(Rollout, models.PROTECT, related_name="audit_events", verbose_name=_("rollout"), null=True)
+    service = models.ForeignKey(
+        Service, models.PROTECT, related_name="+", verbose_name=_("service"), null=True
+    )
+    rollout = models.ForeignKey(
+        Rollout, models.PROTECT, related_name="audit_events", verbose_name=_("rollout"), null=True
+    )
     outcome = models.CharField(_("outcome"), max_length=10, choices=Outcome.choices)
     reason = models.TextField(_("reason"), blank=True)
     fingerprint = models.CharField(_("fingerprint"), max_length=64, blank=True)

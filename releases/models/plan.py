@@ -23,9 +23,18 @@ class RolloutPlan(models.Model):
 
     name = models.CharField(_("name"), max_length=100, unique=True)
     title = models.CharField(_("title"), max_length=200, blank=True)
-    strategy = models.CharField(_("strategy"), max_length=20, choices=Strategy.choices, default=Strategy.CANARY)
+    strategy = models.CharField(
+        _("strategy"), max_length=20, choices=Strategy.choices, default=Strategy.CANARY
+    )
     evidence = models.JSONField(_("evidence policy"), default=dict, blank=True)
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", verbose_name=_("created by"), null=True, blank=True)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        related_name="+",
+        verbose_name=_("created by"),
+        null=True,
+        blank=True,
+    )
     updated_at = models.DateTimeField(_("updated"), auto_now=True)
 
     class Meta:

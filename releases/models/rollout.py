@@ -39,8 +39,12 @@ class Rollout(models.Model):
 
     service = models.ForeignKey(Service, models.PROTECT, related_name="rollouts", verbose_name=_("service"))
     stable = models.ForeignKey(Version, models.PROTECT, related_name="+", verbose_name=_("stable version"))
-    candidate = models.ForeignKey(Version, models.PROTECT, related_name="rollouts", verbose_name=_("candidate version"))
-    plan = models.ForeignKey(RolloutPlan, models.SET_NULL, related_name="rollouts", verbose_name=_("plan"), null=True)
+    candidate = models.ForeignKey(
+        Version, models.PROTECT, related_name="rollouts", verbose_name=_("candidate version")
+    )
+    plan = models.ForeignKey(
+        RolloutPlan, models.SET_NULL, related_name="rollouts", verbose_name=_("plan"), null=True
+    )
     plan_name = models.CharField(_("plan"), max_length=100)
     frozen_plan = models.JSONField(_("frozen plan"))
     state = models.CharField(_("state"), max_length=20, choices=STATE_LABELS, default=State.DRAFT.value)
@@ -56,13 +60,17 @@ class Rollout(models.Model):
     gates_passed = models.PositiveSmallIntegerField(default=0)
     version_problem = models.TextField(blank=True)
 
-    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="rollouts", verbose_name=_("requested by"))
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="rollouts", verbose_name=_("requested by")
+    )
     reason = models.TextField(_("reason"))
     impact = models.TextField(_("impact"))
     test_evidence = models.TextField(_("test evidence"))
     rollback_note = models.TextField(_("rollback note"))
     ticket = models.CharField(_("ticket"), max_length=200, blank=True)
-    retry_of = models.ForeignKey("self", models.PROTECT, related_name="retries", verbose_name=_("retry of"), null=True, blank=True)
+    retry_of = models.ForeignKey(
+        "self", models.PROTECT, related_name="retries", verbose_name=_("retry of"), null=True, blank=True
+    )
 
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     submitted_at = models.DateTimeField(_("submitted"), null=True, blank=True)
@@ -79,8 +87,12 @@ class Rollout(models.Model):
         verbose_name_plural = _("rollouts")
         ordering = ["-id"]
         constraints = [
-            models.UniqueConstraint(fields=["service"], condition=Q(state__in=sorted(LIVE)), name="one_live_rollout_per_service"),
-            models.CheckConstraint(condition=~Q(stable=models.F("candidate")), name="rollout_changes_the_version"),
+            models.UniqueConstraint(
+                fields=["service"], condition=Q(state__in=sorted(LIVE)), name="one_live_rollout_per_service"
+            ),
+            models.CheckConstraint(
+                condition=~Q(stable=models.F("candidate")), name="rollout_changes_the_version"
+            ),
         ]
         indexes = [
             # selectors.due_rollouts: the pulse looks here every second.
@@ -150,8 +162,12 @@ class StepRun(models.Model):
         ordering = ["rollout", "position"]
         constraints = [
             models.UniqueConstraint(fields=["rollout", "position"], name="one_run_per_step"),
-            models.CheckConstraint(condition=Q(desired__isnull=True) | Q(desired__range=(0, 100)), name="desired_is_percent"),
-            models.CheckConstraint(condition=Q(written__isnull=True) | Q(written__range=(0, 100)), name="written_is_percent"),
+            models.CheckConstraint(
+                condition=Q(desired__isnull=True) | Q(desired__range=(0, 100)), name="desired_is_percent"
+            ),
+            models.CheckConstraint(
+                condition=Q(written__isnull=True) | Q(written__range=(0, 100)), name="written_is_percent"
+            ),
         ]
 
     def __str__(self) -> str:

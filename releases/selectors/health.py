@@ -35,7 +35,9 @@ def health() -> list[HealthItem]:
     items = [_item(_("Database"), lambda: f"{database_now():%H:%M:%S}"), _pulse()]
     for cluster in Cluster.objects.all():
         items.append(_item(_("Mesh API %(cluster)s") % {"cluster": cluster}, lambda of=cluster: _mesh(of)))
-        items.append(_item(_("Prometheus %(cluster)s") % {"cluster": cluster}, lambda of=cluster: _telemetry(of)))
+        items.append(
+            _item(_("Prometheus %(cluster)s") % {"cluster": cluster}, lambda of=cluster: _telemetry(of))
+        )
     return items
 
 
@@ -68,4 +70,6 @@ def _pulse() -> HealthItem:
     if last is None:
         return HealthItem(name=name, ok=False, detail=_("no pulse yet"))
     age = max(database_now().timestamp() - last, 0.0)
-    return HealthItem(name=name, ok=age <= PULSE_IS_LATE_SECONDS, detail=_("%(seconds)d s ago") % {"seconds": age})
+    return HealthItem(
+        name=name, ok=age <= PULSE_IS_LATE_SECONDS, detail=_("%(seconds)d s ago") % {"seconds": age}
+    )

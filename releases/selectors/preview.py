@@ -50,20 +50,33 @@ def preview(rollout: Rollout) -> Preview:
         fingerprint = fingerprint_of(rollout, baseline=baseline)
     except TrafficError as error:
         finding = Finding(code=error.code, severity=Severity.ERROR, path="spec", message=str(error))
-        return Preview(fingerprint="", baseline_from=origin, steps=(), rollback_command="", findings=(finding,))
+        return Preview(
+            fingerprint="", baseline_from=origin, steps=(), rollback_command="", findings=(finding,)
+        )
     surroundings = surroundings_of(rollout.service)
     starts = rollout.started_at or rollout.start_at
     steps: list[StepPreview] = []
     before = baseline
     for item in rendered:
         step = rollout.plan_value.steps[item.position]
-        after = {"virtual_service": item.virtual_service, "destination_rule": item.destination_rule or before["destination_rule"]}
+        after = {
+            "virtual_service": item.virtual_service,
+            "destination_rule": item.destination_rule or before["destination_rule"],
+        }
         steps.append(
             StepPreview(
                 position=item.position,
                 weight=step.weight,
                 objects=list(after.values()),
-                difference="\n".join(filter(None, (unified_difference(before[kind], after[kind]) for kind in ("destination_rule", "virtual_service")))),
+                difference="\n".join(
+                    filter(
+                        None,
+                        (
+                            unified_difference(before[kind], after[kind])
+                            for kind in ("destination_rule", "virtual_service")
+                        ),
+                    )
+                ),
                 effective=_effective(rollout, item),
                 findings=tuple(findings_of(rollout, item, surroundings=surroundings)),
                 starts_at=step.not_before or starts,
@@ -85,6 +98,8 @@ def preview(rollout: Rollout) -> Preview:
 def _effective(rollout: Rollout, item: Rendered) -> dict[str, float]:
     """Return percent per version name; subsets that are no registered version keep their subset's name."""
     service = rollout.service
-    split = effective_split(item.virtual_service, host=service.host, routes=service.routes, namespace=service.namespace)
+    split = effective_split(
+        item.virtual_service, host=service.host, routes=service.routes, namespace=service.namespace
+    )
     names = {rollout.stable.subset: rollout.stable.name, rollout.candidate.subset: rollout.candidate.name}
     return {names.get(subset, subset): share for subset, share in split.items()}

@@ -9,13 +9,15 @@ from django.db.models.functions import Now
 
 from releases.domain.roles import RoleName, allows
 from releases.domain.states import MOVING, Event, State
-from releases.models import Approval, Rollout, Role, StepRun, User, Verdict
+from releases.models import Approval, Role, Rollout, StepRun, User, Verdict
 from services.models import Service
 
 
 def due_rollouts(*, now: datetime | None = None) -> list[tuple[int, bool]]:
     """Return (id, is rolling back) of every rollout that is due, rollbacks first. One query; the database's clock by default."""
-    due = Rollout.objects.filter(state__in=sorted(MOVING), next_wake_up__lte=now or Now()).order_by("next_wake_up")
+    due = Rollout.objects.filter(state__in=sorted(MOVING), next_wake_up__lte=now or Now()).order_by(
+        "next_wake_up"
+    )
     rows = [(pk, state == State.ROLLING_BACK) for pk, state in due.values_list("pk", "state")]
     return sorted(rows, key=lambda row: not row[1])
 
@@ -23,7 +25,13 @@ def due_rollouts(*, now: datetime | None = None) -> list[tuple[int, bool]]:
 def rollouts() -> QuerySet[Rollout]:
     """Return rollouts with everything joined that a list or a page shows."""
     return Rollout.objects.select_related(
-        "service__cluster", "service__policy", "service__stable", "stable", "candidate", "plan", "requested_by"
+        "service__cluster",
+        "service__policy",
+        "service__stable",
+        "stable",
+        "candidate",
+        "plan",
+        "requested_by",
     ).prefetch_related(
         Prefetch("step_runs", StepRun.objects.order_by("position")),
         Prefetch("approvals", Approval.objects.select_related("by").order_by("id")),
@@ -33,7 +41,9 @@ def rollouts() -> QuerySet[Rollout]:
 
 def services() -> QuerySet[Service]:
     """Return services with cluster, policy and stable version joined."""
-    return Service.objects.select_related("cluster", "policy", "stable", "owners").prefetch_related("versions")
+    return Service.objects.select_related("cluster", "policy", "stable", "owners").prefetch_related(
+        "versions"
+    )
 
 
 def latest_verdict(rollout: Rollout) -> Verdict | None:
@@ -47,5 +57,13 @@ def waiting_for(user: User) -> list[Rollout]:
     if not roles or not user.is_active:
         return []
     pending = Rollout.objects.filter(state=State.PENDING).exclude(requested_by=user).exclude(edits__by=user)
-    found = pending.exclude(approvals__in=Approval.objects.filter(by=user, voided_at=None)).select_related("service", "candidate", "stable")
-    return [row for row in found if allows((RoleName(name) for name, group in roles if group in {None, row.service.owners_id}), Event.APPROVE)]
+    found = pending.exclude(approvals__in=Approval.objects.filter(by=user, voided_at=None)).select_related(
+        "service", "candidate", "stable"
+    )
+    return [
+        row
+        for row in found
+        if allows(
+            (RoleName(name) for name, group in roles if group in {None, row.service.owners_id}), Event.APPROVE
+        )
+    ]

@@ -46,7 +46,12 @@ def traffic(service: Service) -> Traffic:
 def traffic_of(services: Iterable[Service]) -> dict[int, Traffic]:
     """Return the split of many services: one list per namespace, one set of queries per cluster."""
     rows = list(services)
-    carrying = {row.service_id: row for row in Rollout.objects.filter(service__in=rows, state__in=_CARRYING).select_related("candidate", "stable").prefetch_related("step_runs")}
+    carrying = {
+        row.service_id: row
+        for row in Rollout.objects.filter(service__in=rows, state__in=_CARRYING)
+        .select_related("candidate", "stable")
+        .prefetch_related("step_runs")
+    }
     clusters: dict[int, list[Service]] = defaultdict(list)
     for row in rows:
         clusters[row.cluster_id].append(row)
@@ -56,22 +61,38 @@ def traffic_of(services: Iterable[Service]) -> dict[int, Traffic]:
         counts, telemetry_problem = _counts(members[0].cluster, members)
         for row in members:
             problem = mesh_problem or telemetry_problem
-            found[row.pk] = _one(row, rollout=carrying.get(row.pk), document=documents.get(row.pk), counts=counts.get(row.pk), problem=problem)
+            found[row.pk] = _one(
+                row,
+                rollout=carrying.get(row.pk),
+                document=documents.get(row.pk),
+                counts=counts.get(row.pk),
+                problem=problem,
+            )
     return found
 
 
-def _one(service: Service, *, rollout: Rollout | None, document: Manifest | None, counts: dict[str, Counts] | None, problem: str) -> Traffic:
+def _one(
+    service: Service,
+    *,
+    rollout: Rollout | None,
+    document: Manifest | None,
+    counts: dict[str, Counts] | None,
+    problem: str,
+) -> Traffic:
     declared = _declared(service, rollout)
     configured = _configured(service, document)
     requests = {name: round(of.requests, 1) for name, of in counts.items()} if counts else None
     whole = sum(requests.values()) if requests else 0
-    observed = {name: round(100 * n / whole, 2) for name, n in requests.items()} if requests and whole else None
+    observed = (
+        {name: round(100 * n / whole, 2) for name, n in requests.items()} if requests and whole else None
+    )
     return Traffic(
         declared=declared,
         configured=configured,
         observed=observed,
         requests=requests,
-        matched=_matches(declared, configured, points=0.5) and (whole < _FEW_REQUESTS or _matches(configured, observed, points=_TOLERATED_POINTS)),
+        matched=_matches(declared, configured, points=0.5)
+        and (whole < _FEW_REQUESTS or _matches(configured, observed, points=_TOLERATED_POINTS)),
         rules=_rules(rollout),
         drift=rollout.drift if rollout else None,
         problem=problem,
@@ -92,7 +113,9 @@ def _configured(service: Service, document: Manifest | None) -> dict[str, float]
     if document is None:
         return None
     try:
-        split = effective_split(document, host=service.host, routes=service.routes, namespace=service.namespace)
+        split = effective_split(
+            document, host=service.host, routes=service.routes, namespace=service.namespace
+        )
     except TrafficError:
         return None
     names = {version.subset: version.name for version in service.versions.all()}
@@ -129,7 +152,9 @@ def _documents(cluster: Cluster, services: list[Service]) -> tuple[dict[int, Man
 def _counts(cluster: Cluster, services: list[Service]) -> tuple[dict[int, dict[str, Counts]], str]:
     end = (database_now() - timedelta(seconds=1)).replace(microsecond=0)
     try:
-        found = telemetry_of(cluster).window([row.target for row in services], end=end, seconds=OBSERVED_SECONDS)
+        found = telemetry_of(cluster).window(
+            [row.target for row in services], end=end, seconds=OBSERVED_SECONDS
+        )
     except TelemetryError as error:
         return {}, str(error)
     return {row.pk: dict(found[row.target]) for row in services if row.target in found}, ""

@@ -14,7 +14,9 @@ class Cluster(models.Model):
         _("kubeconfig variable"),
         max_length=100,
         blank=True,
-        help_text=_("Environment variable with the path of a kubeconfig file; empty: the cluster Weir itself runs in."),
+        help_text=_(
+            "Environment variable with the path of a kubeconfig file; empty: the cluster Weir itself runs in."
+        ),
     )
     context = models.CharField(_("kubeconfig context"), max_length=200, blank=True)
     prometheus_url = models.URLField(_("Prometheus"), max_length=500)

@@ -28,7 +28,9 @@ class Metric(models.Model):
     title = models.CharField(_("title"), max_length=200)
     kind = models.CharField(_("kind"), max_length=10, choices=Kind.choices)
     role = models.CharField(_("role"), max_length=10, choices=Part.choices, default=Part.GUARD)
-    direction = models.CharField(_("direction"), max_length=20, choices=Direction.choices, default=Direction.LOWER)
+    direction = models.CharField(
+        _("direction"), max_length=20, choices=Direction.choices, default=Direction.LOWER
+    )
     unit = models.CharField(_("unit"), max_length=20, blank=True)
     margin = models.FloatField(_("tolerated margin"), default=0.0)
     numerator = models.TextField(_("query template"), blank=True)

@@ -14,12 +14,17 @@ class Policy(models.Model):
     name = models.CharField(_("name"), max_length=100, unique=True)
     approvals_needed = models.PositiveSmallIntegerField(_("approvals needed"), default=1)
     required_groups = models.ManyToManyField(
-        Group, verbose_name=_("required groups"), blank=True, help_text=_("At least one approval from each of these groups.")
+        Group,
+        verbose_name=_("required groups"),
+        blank=True,
+        help_text=_("At least one approval from each of these groups."),
     )
     guard_allowed = models.BooleanField(
         _("evidence policy 'guard' allowed"),
         default=False,
-        help_text=_("Plans may leave a step when its time is over and no guard fired, without the full evidence of a gate."),
+        help_text=_(
+            "Plans may leave a step when its time is over and no guard fired, without the full evidence of a gate."
+        ),
     )
     token_approval_allowed = models.BooleanField(_("approval by API token allowed"), default=False)
     number = models.PositiveIntegerField(_("number"), default=1, editable=False)
@@ -28,7 +33,9 @@ class Policy(models.Model):
         verbose_name = _("policy")
         verbose_name_plural = _("policies")
         ordering = ["name"]
-        constraints = [models.CheckConstraint(condition=Q(approvals_needed__gte=1), name="policy_needs_an_approval")]
+        constraints = [
+            models.CheckConstraint(condition=Q(approvals_needed__gte=1), name="policy_needs_an_approval")
+        ]
 
     def __str__(self) -> str:
         return self.name

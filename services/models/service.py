@@ -30,10 +30,19 @@ class Service(models.Model):
     virtual_service = models.CharField(_("VirtualService"), max_length=253)
     destination_rule = models.CharField(_("DestinationRule"), max_length=253)
     http_routes = models.JSONField(_("HTTP routes"), default=list, blank=True)
-    owners = models.ForeignKey(Group, models.PROTECT, related_name="services", verbose_name=_("owners"), null=True, blank=True)
+    owners = models.ForeignKey(
+        Group, models.PROTECT, related_name="services", verbose_name=_("owners"), null=True, blank=True
+    )
     policy = models.ForeignKey(Policy, models.PROTECT, related_name="services", verbose_name=_("policy"))
     metrics = models.ManyToManyField(Metric, related_name="services", verbose_name=_("metrics"), blank=True)
-    stable = models.ForeignKey("services.Version", models.PROTECT, related_name="stable_of", verbose_name=_("stable version"), null=True, blank=True)
+    stable = models.ForeignKey(
+        "services.Version",
+        models.PROTECT,
+        related_name="stable_of",
+        verbose_name=_("stable version"),
+        null=True,
+        blank=True,
+    )
 
     class Meta:
         verbose_name = _("service")
@@ -41,7 +50,9 @@ class Service(models.Model):
         ordering = ["name"]
         constraints = [
             models.UniqueConstraint(fields=["cluster", "namespace", "name"], name="one_service_per_name"),
-            models.CheckConstraint(condition=Q(port__isnull=True) | Q(port__range=(1, 65535)), name="service_port_in_range"),
+            models.CheckConstraint(
+                condition=Q(port__isnull=True) | Q(port__range=(1, 65535)), name="service_port_in_range"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -19,7 +19,14 @@ class Version(models.Model):
     image = models.CharField(_("image"), max_length=500, blank=True)
     commit = models.CharField(_("commit"), max_length=64, blank=True)
     notes_url = models.URLField(_("release notes"), max_length=500, blank=True)
-    registered_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", verbose_name=_("registered by"), null=True, blank=True)
+    registered_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        related_name="+",
+        verbose_name=_("registered by"),
+        null=True,
+        blank=True,
+    )
     registered_at = models.DateTimeField(_("registered at"), auto_now_add=True)
     running_image = models.CharField(_("running image"), max_length=500, blank=True, editable=False)
     replicas_ready = models.PositiveIntegerField(_("replicas ready"), null=True, blank=True, editable=False)

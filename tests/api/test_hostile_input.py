@@ -1,4 +1,4 @@
-"""Schemathesis sends what the schema allows and what it forbids: no crash, no undocumented answer, no other shape."""
+"""Schemathesis sends what the schema allows and what it forbids: no crash, no undocumented status or shape."""
 
 from __future__ import annotations
 

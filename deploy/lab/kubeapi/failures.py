@@ -22,7 +22,7 @@ class Cause:
         return {**cause, "field": self.field} if self.field else cause
 
 
-class ApiFailure(Exception):  # noqa: N818 -- a Status of Failure is what Kubernetes calls it
+class ApiFailure(Exception):
     """The request is refused. ``status`` is the HTTP code, ``reason`` Kubernetes' word for it."""
 
     def __init__(self, status: int, reason: str, message: str, *, details: Json | None = None) -> None:

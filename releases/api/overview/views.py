@@ -17,6 +17,7 @@ from releases.api.actors import user_of
 from releases.api.base import Door
 from releases.api.overview.attention import attention
 from releases.api.overview.measured import last_minute, success_lines
+from releases.api.rollouts.newest import newest_verdicts
 from releases.api.rollouts.serializers import RolloutSerializer
 from releases.api.traffic import Shares
 from releases.api.versions import ServiceRefSerializer, VersionRefSerializer
@@ -113,6 +114,7 @@ class OverviewView(Door):
             }
             for service in services
         ]
+        verdicts = newest_verdicts([*live.values(), *ended.values()])
         answer = {
             "generated_at": now,
             "time_zone": settings.TIME_ZONE,
@@ -120,7 +122,7 @@ class OverviewView(Door):
             "attention": attention(services, live=live, ended=ended, traffic=traffic, mine=mine, now=now),
             "health": selectors.health(),
         }
-        return Response(OverviewSerializer(answer, context={"request": request}).data)
+        return Response(OverviewSerializer(answer, context={"request": request, "verdicts": verdicts}).data)
 
 
 def _last_ended() -> dict[int, Rollout]:

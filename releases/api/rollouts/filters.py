@@ -1,6 +1,6 @@
 """How lists of rollouts are narrowed."""
 
-# ruff: noqa: ARG002  the framework decides the arguments of these methods
+
 from __future__ import annotations
 
 import django_filters

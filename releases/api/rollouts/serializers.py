@@ -76,7 +76,7 @@ class AllowedEventSerializer(serializers.Serializer[Any]):
 
 
 class RolloutSerializer(serializers.ModelSerializer[Rollout]):
-    """A rollout as lists show it."""
+    """A rollout as lists show it. ``context["verdicts"]`` is what ``newest_verdicts`` found for the page."""
 
     number = serializers.CharField(source="__str__", read_only=True)
     service = ServiceRefSerializer(read_only=True)
@@ -116,7 +116,7 @@ class RolloutSerializer(serializers.ModelSerializer[Rollout]):
 
     @extend_schema_field(VerdictSerializer(allow_null=True))
     def get_latest_verdict(self, rollout: Rollout) -> Any:
-        verdict = selectors.latest_verdict(rollout)
+        verdict = self.context["verdicts"].get(rollout.pk)
         return VerdictSerializer(verdict).data if verdict else None
 
 

@@ -1,8 +1,9 @@
 """Doors to rollouts: read through ``selectors``, act through ``flow``."""
 
-# ruff: noqa: ARG002  the framework decides the arguments of these methods
+
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.db.models import Model, QuerySet
@@ -21,6 +22,7 @@ from releases.api.base import Door, Noun
 from releases.api.rollouts.evidence import SnapshotSerializer, VerdictSerializer
 from releases.api.rollouts.filters import RolloutFilter
 from releases.api.rollouts.inputs import EventInput, RolloutChanges, RolloutInput
+from releases.api.rollouts.newest import newest_verdicts
 from releases.api.rollouts.preview import PreviewSerializer
 from releases.api.rollouts.serializers import RolloutDetailSerializer, RolloutSerializer
 from releases.api.schema import EventSchema
@@ -37,10 +39,19 @@ class RolloutViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Noun[Roll
     ordering_fields = ["id", "created_at", "state"]
 
     def get_queryset(self) -> QuerySet[Rollout]:
-        return selectors.rollouts()
+        return selectors.rollouts().prefetch_related("edits__by")
 
     def get_serializer_class(self) -> type[serializers.BaseSerializer[Rollout]]:
         return RolloutSerializer if self.action == "list" else RolloutDetailSerializer
+
+    def list(self, request: Request) -> Response:
+        """Everybody's rollouts, newest first."""
+        page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
+        return self.get_paginated_response(several_shown(page or [], request=request))
+
+    def retrieve(self, request: Request, pk: int) -> Response:
+        """One rollout, with what the person who asks may do to it."""
+        return Response(one_shown(self.get_object(), request=request))
 
     @extend_schema(request=RolloutInput, responses={201: RolloutDetailSerializer})
     def create(self, request: Request) -> Response:
@@ -118,6 +129,18 @@ class EventView(Door):
 
 def shown(rollout: Rollout, *, request: Request) -> dict[str, Any]:
     """Read the rollout again and show it as the detail page does."""
-    fresh = selectors.rollouts().get(pk=rollout.pk)
-    data: dict[str, Any] = RolloutDetailSerializer(fresh, context={"request": request}).data
+    return one_shown(selectors.rollouts().prefetch_related("edits__by").get(pk=rollout.pk), request=request)
+
+
+def one_shown(rollout: Rollout, *, request: Request) -> dict[str, Any]:
+    """Show a rollout of ``selectors.rollouts`` as the detail page does."""
+    context = {"request": request, "verdicts": newest_verdicts([rollout])}
+    data: dict[str, Any] = RolloutDetailSerializer(rollout, context=context).data
     return data
+
+
+def several_shown(rollouts: Sequence[Rollout], *, request: Request) -> list[dict[str, Any]]:
+    """Show rollouts of ``selectors.rollouts`` as lists do."""
+    context = {"request": request, "verdicts": newest_verdicts(rollouts)}
+    rows: list[dict[str, Any]] = RolloutSerializer(rollouts, many=True, context=context).data
+    return rows

@@ -50,7 +50,9 @@ def counts_as_json(counts: Counts | None) -> dict[str, Any] | None:
     if counts is None:
         return None
     data = asdict(counts)
-    data["latency_bucket"] = {("+Inf" if math.isinf(edge) else f"{edge:g}"): n for edge, n in counts.latency_bucket.items()}
+    data["latency_bucket"] = {
+        ("+Inf" if math.isinf(edge) else f"{edge:g}"): n for edge, n in counts.latency_bucket.items()
+    }
     return data
 
 
@@ -95,7 +97,14 @@ def quantile_ms(counts: Counts, q: float) -> float | None:
     return low
 
 
-_OPTIONAL = ("payments_attempted", "payments_succeeded", "conversions", "dwell_count", "dwell_sum", "dwell_sum_sq")
+_OPTIONAL = (
+    "payments_attempted",
+    "payments_succeeded",
+    "conversions",
+    "dwell_count",
+    "dwell_sum",
+    "dwell_sum_sq",
+)
 
 
 def _sum(values: Sequence[float | None]) -> float | None:

@@ -45,7 +45,9 @@ def judge(scrapes: Sequence[Scrape], *, step: int | None, settings: GuardSetting
     if whole is None or whole[1].requests <= 0:
         return _verdict(Outcome.NO_DATA, "no_requests", limits, numbers={"requests": 0, "scrapes": len(mine)})
     if whole[0].requests <= 0 and mine[-1].weight < 100:
-        return _verdict(Outcome.NO_DATA, "no_stable_requests", limits, numbers={"requests": whole[1].requests})
+        return _verdict(
+            Outcome.NO_DATA, "no_stable_requests", limits, numbers={"requests": whole[1].requests}
+        )
     horizon = mine[-1].at - timedelta(seconds=limits.recent_seconds)
     recent = _pair([scrape for scrape in mine if scrape.at > horizon])
     for pair in (whole, recent):
@@ -88,11 +90,18 @@ def _p99(stable: Counts, candidate: Counts, *, limits: GuardSettings) -> Verdict
         return None
     measured = max(candidate.latency_bucket.values())
     slow = measured - candidate.latency_bucket[edge]
-    tolerated = max(limits.slow_share, 2 * (1 - stable.latency_bucket[edge] / max(stable.latency_bucket.values())))
+    tolerated = max(
+        limits.slow_share, 2 * (1 - stable.latency_bucket[edge] / max(stable.latency_bucket.values()))
+    )
     chance = _at_least(slow, of=measured, share=tolerated)
     if chance >= limits.alpha:
         return None
-    numbers = _numbers(stable, candidate) | {"edge_ms": edge, "slow": slow, "tolerated_share": tolerated, "chance": chance}
+    numbers = _numbers(stable, candidate) | {
+        "edge_ms": edge,
+        "slow": slow,
+        "tolerated_share": tolerated,
+        "chance": chance,
+    }
     return _verdict(Outcome.FAIL, "slower", limits, metric="p99_ms", numbers=numbers)
 
 
@@ -115,5 +124,9 @@ def _numbers(stable: Counts, candidate: Counts) -> dict[str, float | None]:
     }
 
 
-def _verdict(outcome: Outcome, code: str, limits: GuardSettings, *, numbers: dict[str, float | None], metric: str = "") -> Verdict:
-    return Verdict(outcome=outcome, code=code, rule=RULE, metric=metric, numbers=numbers, settings=asdict(limits))
+def _verdict(
+    outcome: Outcome, code: str, limits: GuardSettings, *, numbers: dict[str, float | None], metric: str = ""
+) -> Verdict:
+    return Verdict(
+        outcome=outcome, code=code, rule=RULE, metric=metric, numbers=numbers, settings=asdict(limits)
+    )

@@ -27,7 +27,11 @@ ACCOUNTS: dict[str, tuple[str, list[RoleName], list[str]]] = {
     "second_approver": ("Second approver", [RoleName.APPROVER], ["read", "write", "approve"]),
     "operator": ("Operator", [RoleName.OPERATOR], ["read", "write"]),
     "auditor": ("Auditor", [RoleName.AUDITOR], ["read"]),
-    "admin": ("Administrator", [RoleName.POLICY_ADMINISTRATOR, RoleName.USER_ADMINISTRATOR, RoleName.CALENDAR_MANAGER], ["read", "write"]),
+    "admin": (
+        "Administrator",
+        [RoleName.POLICY_ADMINISTRATOR, RoleName.USER_ADMINISTRATOR, RoleName.CALENDAR_MANAGER],
+        ["read", "write"],
+    ),
 }
 TITLES = {"product": "商品", "order": "订单", "payment": "支付"}
 DAY = 24 * 3600
@@ -35,12 +39,18 @@ PLANS: list[dict[str, Any]] = [
     {
         "name": "canary 1-5-20-50-100",
         "title": "金丝雀 1/5/20/50/100",
-        "steps": [{"weight": weight, "bake_seconds": bake} for weight, bake in [(1, DAY), (5, DAY // 2), (20, DAY // 2), (50, DAY // 4), (100, 3600)]],
+        "steps": [
+            {"weight": weight, "bake_seconds": bake}
+            for weight, bake in [(1, DAY), (5, DAY // 2), (20, DAY // 2), (50, DAY // 4), (100, 3600)]
+        ],
     },
     {
         "name": "demo canary",
         "title": "演示金丝雀",
-        "steps": [{"weight": weight, "bake_seconds": bake} for weight, bake in [(5, 25), (20, 20), (50, 20), (100, 10)]],
+        "steps": [
+            {"weight": weight, "bake_seconds": bake}
+            for weight, bake in [(5, 25), (20, 20), (50, 20), (100, 10)]
+        ],
         "evidence": {"policy": "guard", "interval_seconds": 2, "wait_limit_seconds": 120},
     },
     {
@@ -57,18 +67,24 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--prometheus", required=True, help="Prometheus' address")
-        parser.add_argument("--kubeconfig-env", required=True, help="name of the variable with the kubeconfig's path")
-        parser.add_argument("--accounts", required=True, type=Path, help="file that gets the accounts' passwords and tokens")
+        parser.add_argument(
+            "--kubeconfig-env", required=True, help="name of the variable with the kubeconfig's path"
+        )
+        parser.add_argument(
+            "--accounts", required=True, type=Path, help="file that gets the accounts' passwords and tokens"
+        )
         parser.add_argument("--namespace", default="shop")
 
     def handle(self, *_args: object, **options: Any) -> None:
         if not settings.LAB:
             raise CommandError("Demo accounts exist in the lab alone: WEIR_LAB is not set.")
         cluster, _ = Cluster.objects.update_or_create(
-            name="lab", defaults={"prometheus_url": options["prometheus"], "kubeconfig_env": options["kubeconfig_env"]}
+            name="lab",
+            defaults={"prometheus_url": options["prometheus"], "kubeconfig_env": options["kubeconfig_env"]},
         )
         policy, _ = Policy.objects.get_or_create(
-            name="demo", defaults={"approvals_needed": 1, "guard_allowed": True, "token_approval_allowed": True}
+            name="demo",
+            defaults={"approvals_needed": 1, "guard_allowed": True, "token_approval_allowed": True},
         )
         owners, _ = Group.objects.get_or_create(name="shop owners")
         accounts = _accounts(options["accounts"])
@@ -89,18 +105,24 @@ def _loader() -> Actor:
 
 def _accounts(path: Path) -> dict[str, dict[str, str]]:
     """Keep the accounts of an earlier start, so that nobody who is signed in is sent away."""
-    known: dict[str, dict[str, str]] = json.loads(path.read_text()) if path.is_file() and path.stat().st_size else {}
+    known: dict[str, dict[str, str]] = (
+        json.loads(path.read_text()) if path.is_file() and path.stat().st_size else {}
+    )
     return {name: known.get(name) or _account(name) for name in ACCOUNTS}
 
 
 def _account(name: str) -> dict[str, str]:
     title, roles, scopes = ACCOUNTS[name]
     password = secrets.token_urlsafe(12)
-    user, _ = User.objects.get_or_create(username=name, defaults={"title": title, "is_staff": True, "is_superuser": name == "admin"})
+    user, _ = User.objects.get_or_create(
+        username=name, defaults={"title": title, "is_staff": True, "is_superuser": name == "admin"}
+    )
     user.set_password(password)
     user.save()
     for role in roles:
         Role.objects.get_or_create(user=user, name=role.value, group=None)
     by = Actor(name=name, channel=Channel.CLI, user_id=user.pk)
-    _token, secret = flow.issue_token(user=user, name="lab", scopes=scopes, expires_at=database_now() + timedelta(days=30), by=by)
+    _token, secret = flow.issue_token(
+        user=user, name="lab", scopes=scopes, expires_at=database_now() + timedelta(days=30), by=by
+    )
     return {"password": password, "token": secret}

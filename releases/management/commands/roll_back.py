@@ -23,13 +23,22 @@ class Command(BaseCommand):
         parser.add_argument("--reason", default="rolled back from the command line")
 
     def handle(self, *_args: object, service: str, reason: str, **_options: Any) -> None:
-        live = Rollout.objects.filter(service__name=service, state__in=[State.RUNNING, State.PAUSED, State.ROLLING_BACK]).first()
+        live = Rollout.objects.filter(
+            service__name=service, state__in=[State.RUNNING, State.PAUSED, State.ROLLING_BACK]
+        ).first()
         if live is None:
             raise CommandError(f"Service {service} has no rollout that carries traffic.")
         try:
-            done = flow.perform(live, Event.ROLL_BACK, by=Actor(name=f"cli:{getpass.getuser()}", channel=Channel.CLI), why=reason)
+            done = flow.perform(
+                live,
+                Event.ROLL_BACK,
+                by=Actor(name=f"cli:{getpass.getuser()}", channel=Channel.CLI),
+                why=reason,
+            )
         except DomainError as error:
             raise CommandError(str(error)) from error
         if done.state != State.ROLLED_BACK:
-            raise CommandError(f"{done}: the mesh did not answer within 3 s; the worker goes on trying. State: {done.state}.")
+            raise CommandError(
+                f"{done}: the mesh did not answer within 3 s; the worker goes on trying. State: {done.state}."
+            )
         self.stdout.write(f"{done}: all traffic of {service} is on {done.stable.name}.")
