@@ -1,7 +1,7 @@
 import { fileURLToPath, URL } from 'node:url'
 import vue from '@vitejs/plugin-vue'
 import { defineConfig } from 'vitest/config'
-import { mockApi } from './dev/mock-api'
+import { mockApi } from './dev/mock-api.ts'
 
 // Browsers that know light-dark(): the tokens rest on it, and lowering it would break `data-theme`.
 const browsers = ['chrome123', 'edge123', 'firefox120', 'safari17.5']
@@ -41,6 +41,7 @@ export default defineConfig(({ command }) => ({
   },
   test: {
     environment: 'happy-dom',
+    environmentOptions: { happyDOM: { url: 'http://portal.test/' } },
     include: ['src/**/*.spec.ts'],
     setupFiles: ['src/testing/setup.ts'],
     restoreMocks: true,

@@ -2,9 +2,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Plugin } from 'vite'
 import type { MeRow, OverviewRow, RolloutDetail, TrafficRow } from '../src/api/contract'
-import { figures, last, type Behaviour } from './mock-series'
-import { timeline, verdicts } from './mock-history'
-import { rollout, rollouts, SERVICES, type Say } from './mock-shop'
+import { figures, last, type Behaviour } from './mock-series.ts'
+import { timeline, verdicts } from './mock-history.ts'
+import { rollout, rollouts, SERVICES, type Say } from './mock-shop.ts'
 
 const BEHAVIOUR: Record<string, Record<string, Behaviour>> = {
   product: { v1: { rps: 120, errors: 0.0004, p50: 16 }, v2: { rps: 120, errors: 0.0004, p50: 15 } },

@@ -1,6 +1,6 @@
 /** What was judged and done: the logs of the demo shop's rollouts. */
 import type { AuditRow, VerdictRow } from '../src/api/contract'
-import { ago, rollout, verdictRow, type Say } from './mock-shop'
+import { ago, rollout, verdictRow, type Say } from './mock-shop.ts'
 
 export function verdicts(id: number, say: Say): VerdictRow[] {
   const known = rollout(id, say)

@@ -37,5 +37,6 @@ console.log(`${largest.toFixed(1).padStart(8)} kB  the larger language`)
 console.log(`${total.toFixed(1).padStart(8)} kB  first load of the overview, limit ${LIMIT_KB} kB`)
 
 const importers = Object.values(manifest).filter((chunk) => chunk.imports?.includes(ENTRY))
-if (importers.length) throw new Error(`These chunks import the entry and would run it twice: ${importers.map((chunk) => chunk.file).join(', ')}`)
+if (importers.length)
+  throw new Error(`These chunks import the entry and would run it twice: ${importers.map((chunk) => chunk.file).join(', ')}`)
 if (total > LIMIT_KB) throw new Error('The first load of the overview is over its limit.')

@@ -2,7 +2,7 @@ import { createRouter, createWebHistory, type RouteRecordRaw } from 'vue-router'
 
 const id = (value: unknown): number => Number(value)
 
-const routes: RouteRecordRaw[] = [
+export const routes: RouteRecordRaw[] = [
   { path: '/', name: 'overview', component: () => import('@/app/overview/views/OverviewView.vue'), meta: { title: 'nav.overview' } },
   {
     path: '/services',

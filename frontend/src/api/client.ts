@@ -30,7 +30,12 @@ const session: Middleware = {
   },
 }
 
-export const api = createClient<paths>({ baseUrl: '/', credentials: 'same-origin' })
+export const api = createClient<paths>({
+  baseUrl: '/',
+  credentials: 'same-origin',
+  // Looked up at each call: whoever replaces fetch later (tests, tracing) is asked too.
+  fetch: (request) => globalThis.fetch(request),
+})
 api.use(session)
 
 /** Returns the body of a good answer. Throws `Problem`; without a session it also leaves for the log-in page. */

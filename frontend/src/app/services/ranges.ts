@@ -26,7 +26,7 @@ const STEPS = [2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600]
 /** How many seconds back the API must be asked to cover the range; a rollout is shown with a tenth of lead-in. */
 export function secondsOf(range: RangeName, rollout: Pick<RolloutPage, 'startedAt'> | null, now: number): number {
   if (range !== 'rollout') return SECONDS[range]
-  if (!rollout?.startedAt) return SECONDS['15m']
+  if (rollout?.startedAt == null) return SECONDS['15m']
   const since = ((now - rollout.startedAt) / 1000) * 1.1 + 30
   return Math.round(Math.min(LONGEST, Math.max(SHORTEST, since)))
 }
@@ -44,7 +44,7 @@ export function settled(seconds: number): number {
 
 /** What is drawn of a rollout that has ended: from shortly before its start until shortly after its end. */
 export function windowOf(range: RangeName, rollout: Pick<RolloutPage, 'startedAt' | 'endedAt'> | null, now: number, seconds: number) {
-  if (range !== 'rollout' || !rollout?.startedAt) return { from: now - seconds * 1000, until: now }
+  if (range !== 'rollout' || rollout?.startedAt == null) return { from: now - seconds * 1000, until: now }
   const until = rollout.endedAt ?? now
   const lead = Math.max(15_000, (until - rollout.startedAt) * 0.08)
   return { from: Math.max(now - LONGEST * 1000, rollout.startedAt - lead), until: Math.min(now, until + (rollout.endedAt ? lead : 0)) }
