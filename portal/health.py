@@ -38,8 +38,8 @@ def healthz(request: HttpRequest) -> HttpResponse:
 def readyz(request: HttpRequest) -> HttpResponse:
     """Say of each part whether it answers.
 
-    503 without the database, since nothing can be answered then. The rest may be away, or nobody could get in to roll
-    back: it is told as ``degraded``, and is 503 only for who asks with ``?all``.
+    503 without the database, since nothing can be answered then. The rest may be away, or nobody could get in
+    to roll back: it is told as ``degraded``, and is 503 only for who asks with ``?all``.
     """
     try:
         parts = selectors.health()
@@ -47,10 +47,8 @@ def readyz(request: HttpRequest) -> HttpResponse:
         away = [{"name": "database", "ok": False, "detail": str(error)}]
         return JsonResponse({"status": "unavailable", "parts": away}, status=503)
     is_whole = all(part.ok for part in parts)
-    status = 503 if "all" in request.GET and not is_whole else 200
-    return JsonResponse(
-        {"status": "ok" if is_whole else "degraded", "parts": [asdict(part) for part in parts]}, status=status
-    )
+    answer = {"status": "ok" if is_whole else "degraded", "parts": [asdict(part) for part in parts]}
+    return JsonResponse(answer, status=503 if "all" in request.GET and not is_whole else 200)
 
 
 @never_cache

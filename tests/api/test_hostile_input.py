@@ -1,4 +1,4 @@
-"""Schemathesis sends what the schema allows and what it forbids: no crash, no undocumented status or shape."""
+"""Schemathesis sends what the schema allows and what it forbids: no crash, no undocumented answer."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from releases.models import Rollout, Verdict
 
 
 def newest_verdicts(rollouts: Iterable[Rollout]) -> dict[int, Verdict]:
-    """Return rollout id -> verdict. The index ``verdict_latest`` is read once per rollout, not per verdict."""
+    """Return rollout id -> verdict. The index ``verdict_latest`` is read once for each rollout."""
     newest = Verdict.objects.filter(rollout=OuterRef("pk")).order_by("-at", "-pk").values("pk")[:1]
     of_these = Rollout.objects.filter(pk__in=[rollout.pk for rollout in rollouts]).order_by()
     wanted = of_these.annotate(newest=Subquery(newest)).values("newest")
