@@ -273,7 +273,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description Ask for a release, change the draft, see where it is. */
+        /** @description Everybody's rollouts, newest first. */
         get: operations["rollouts_list"];
         put?: never;
         /** @description Make a draft. It asks nobody for anything before it is submitted. */
@@ -291,7 +291,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description Ask for a release, change the draft, see where it is. */
+        /** @description One rollout, with what the person who asks may do to it. */
         get: operations["rollouts_retrieve"];
         put?: never;
         post?: never;
@@ -1471,7 +1471,7 @@ export interface components {
          * @enum {string}
          */
         RoleEnum: "guard" | "kpi";
-        /** @description A rollout as lists show it. */
+        /** @description A rollout as lists show it. ``context["verdicts"]`` is what ``newest_verdicts`` found for the page. */
         Rollout: {
             readonly id: number;
             readonly number: string;
