@@ -52,13 +52,14 @@ def next_window(rollout: Rollout, *, run: StepRun, now: datetime) -> tuple[datet
 
 def window_counts(cluster: Cluster, *, end: datetime, seconds: float) -> dict[Target, dict[str, Counts]]:
     """Ask once for every live service of the cluster and share the answer, so that the cost does not grow with them."""
-    key = f"window:{cluster.pk}:{end.timestamp():.0f}:{seconds:g}"
+    live = Rollout.objects.filter(state__in=MOVING, service__cluster=cluster).values_list(
+        "service__namespace", "service__name"
+    )
+    targets = sorted({Target(namespace=namespace, service=name) for namespace, name in live}, key=str)
+    # A rollout that began a moment ago changes the targets, so they are part of the key.
+    key = f"window:{cluster.pk}:{end.timestamp():.0f}:{seconds:g}:{digest([str(target) for target in targets])}"
     answer: dict[Target, dict[str, Counts]] | None = cache.get(key)
     if answer is None:
-        live = Rollout.objects.filter(state__in=MOVING, service__cluster=cluster).values_list(
-            "service__namespace", "service__name"
-        )
-        targets = sorted({Target(namespace=namespace, service=name) for namespace, name in live}, key=str)
         found = telemetry_of(cluster).window(targets, end=end, seconds=seconds)
         answer = {target: dict(versions) for target, versions in found.items()}
         cache.set(key, answer, timeout=10)

@@ -18,11 +18,11 @@ from releases.domain import BadPlan, Blocked, IllegalMove, NotAllowed
 from releases.domain.actor import Actor
 from releases.domain.plan import Plan
 from releases.domain.reasons import Reason
-from releases.domain.states import LIVE, Event, State
+from releases.domain.states import LIVE, Event, State, target
 from releases.flow.authorize import check_may
 from releases.flow.checking import baseline_of, findings_for
 from releases.flow.content import fingerprint_of
-from releases.flow.move import move
+from releases.flow.move import change, move
 from releases.flow.record import record
 from releases.models import Approval, Rollout, RolloutEdit, RolloutPlan
 from services.models import Service, Version
@@ -109,7 +109,9 @@ def edit(rollout: Rollout, *, by: Actor, changes: Mapping[str, Any]) -> Rollout:
     before = {name: str(getattr(rollout, name)) for name in columns}
     after = {name: str(value) for name, value in columns.items()}
     RolloutEdit.objects.create(rollout=rollout, by_id=by.user_id, changes={"before": before, "after": after})
-    move(rollout, Event.EDIT, by=by, reason=Reason.WAITING_FOR_SUBMIT, after=after, **columns)
+    target(State(rollout.state), Event.EDIT)
+    change(rollout, event=Event.EDIT, **columns)
+    move(rollout, Event.EDIT, by=by, reason=Reason.WAITING_FOR_SUBMIT, after=after)
     return rollout
 
 
