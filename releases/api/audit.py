@@ -1,6 +1,5 @@
 """``audit/``: every attempt, done or refused, newest first; and whether the chain still holds."""
 
-
 from __future__ import annotations
 
 from dataclasses import asdict

@@ -1,6 +1,5 @@
 """Who asks: a bearer token of a person, or the browser's session with its CSRF token."""
 
-
 from __future__ import annotations
 
 from datetime import timedelta

@@ -2,7 +2,6 @@
 ``flow``.
 """
 
-
 from __future__ import annotations
 
 from typing import Any

@@ -2,7 +2,6 @@
 decides.
 """
 
-
 from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _

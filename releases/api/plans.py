@@ -1,6 +1,5 @@
 """``plans/``: reusable lists of steps with their gates."""
 
-
 from __future__ import annotations
 
 from typing import Any

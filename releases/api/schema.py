@@ -1,6 +1,5 @@
 """How the OpenAPI schema is made: what every operation may answer is written once, here."""
 
-
 from __future__ import annotations
 
 from typing import Any, Literal

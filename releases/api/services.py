@@ -1,6 +1,5 @@
 """``services/``: the catalogue's services, where their traffic goes, and how their versions do."""
 
-
 from __future__ import annotations
 
 from typing import Any

@@ -1,6 +1,5 @@
 """How many requests one caller may send."""
 
-
 from __future__ import annotations
 
 import logging

@@ -1,6 +1,5 @@
 """The paths of ``/api/v1/``."""
 
-
 from __future__ import annotations
 
 from collections.abc import Mapping

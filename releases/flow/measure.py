@@ -57,7 +57,9 @@ def window_counts(cluster: Cluster, *, end: datetime, seconds: float) -> dict[Ta
     )
     targets = sorted({Target(namespace=namespace, service=name) for namespace, name in live}, key=str)
     # A rollout that began a moment ago changes the targets, so they are part of the key.
-    key = f"window:{cluster.pk}:{end.timestamp():.0f}:{seconds:g}:{digest([str(target) for target in targets])}"
+    key = (
+        f"window:{cluster.pk}:{end.timestamp():.0f}:{seconds:g}:{digest([str(target) for target in targets])}"
+    )
     answer: dict[Target, dict[str, Counts]] | None = cache.get(key)
     if answer is None:
         found = telemetry_of(cluster).window(targets, end=end, seconds=seconds)

@@ -125,9 +125,12 @@ def test_a_changed_event_is_named(world: World, bearer: Bearer) -> None:
 def disarm(cursor: CursorWrapper) -> None:
     """Take the triggers away, as only the owner of the table can."""
     if connection.vendor == "postgresql":
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # else the checks that still wait refuse the ALTER
         cursor.execute("ALTER TABLE releases_auditevent DISABLE TRIGGER USER")
         return
-    cursor.execute("SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'releases_auditevent'")
+    cursor.execute(
+        "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'releases_auditevent'"
+    )
     for (trigger,) in cursor.fetchall():
         cursor.execute(f'DROP TRIGGER "{trigger}"')
 

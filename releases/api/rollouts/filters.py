@@ -1,6 +1,5 @@
 """How lists of rollouts are narrowed."""
 
-
 from __future__ import annotations
 
 import django_filters

@@ -1,6 +1,5 @@
 """Doors to rollouts: read through ``selectors``, act through ``flow``."""
 
-
 from __future__ import annotations
 
 from collections.abc import Sequence
