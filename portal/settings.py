@@ -80,13 +80,14 @@ TEMPLATES = [
 
 # Web, worker and beat write at once: SQLite must take the write lock when a transaction begins, since a deferred one that
 # is upgraded fails with "database is locked" in spite of the time-out. Recursive triggers keep INSERT OR REPLACE from
-# going round the append-only triggers.
+# going round the append-only triggers. Legacy renaming lets a migration rebuild a table that another table's trigger reads;
+# a table that is rebuilt loses its own triggers, which its migration sets again.
 DATABASES = {"default": env.db("DATABASE_URL", default=f"sqlite:///{BASE_DIR / 'weir.sqlite3'}")}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA recursive_triggers=ON;",
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA recursive_triggers=ON; PRAGMA legacy_alter_table=ON;",
     }
 else:
     DATABASES["default"]["CONN_MAX_AGE"] = 60
