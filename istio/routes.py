@@ -128,7 +128,8 @@ def base_routes(virtual_service: Manifest, *, stable: Version, namespace: str, c
     the stable version and is not Weir's own. Raises NoRoutes, MalformedRoute, RouteNotFound,
     DuplicateRouteName, NotWeightedRoute, StableDestinationNotFound, AmbiguousRoutes, NoMatchingRoute.
     """
-    if not any(spec_of(virtual_service).get(section) for section in SECTIONS):
+    spec = spec_of(virtual_service)
+    if not any(objects_at(spec, section, where="spec") for section in SECTIONS):
         raise NoRoutes(
             f"{describe(virtual_service)} has no http, tls or tcp route; add one that leads to {stable}."
         )

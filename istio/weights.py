@@ -198,7 +198,8 @@ def _split_route(route: Manifest, *, place: Place, pair: Pair, percent: int) -> 
     versions = versions_in(route, place=place, namespace=pair.namespace)
     stable_index = index_of(pair.stable, versions=versions, place=place)
     candidate_index = index_of(pair.candidate, versions=versions, place=place)
-    shares = percentages(effective_weights(route, place=place))
+    now = effective_weights(route, place=place)
+    shares = percentages(now)
     if candidate_index is None and not percent and len(entries) == 1:
         return
     taken = sum(share for index, share in enumerate(shares) if index not in {stable_index, candidate_index})
@@ -207,15 +208,19 @@ def _split_route(route: Manifest, *, place: Place, pair: Pair, percent: int) -> 
             f"Other versions have {taken} % of {place}: {percent} % for {pair.candidate} does not fit. "
             f"Give at most {100 - taken} %, or take the others out first."
         )
-    is_new = candidate_index is None and percent > 0
-    if is_new:
+    if candidate_index is None and percent:
         entries.append({"destination": destination_of_candidate(route, place=place, pair=pair)})
-        shares.append(percent)
         candidate_index = len(entries) - 1
-    for index, entry in enumerate(entries):
-        share = {stable_index: 100 - taken - percent, candidate_index: percent}.get(index, shares[index])
-        # A lone destination may do without a weight; beside a new one its missing weight would mean 0.
-        if is_new or (entry.get("weight") or 0) != share:
+        shares.append(percent)
+    for index in range(len(shares)):
+        shares[index] = {stable_index: 100 - taken - percent, candidate_index: percent}.get(
+            index, shares[index]
+        )
+    if shares == now:
+        return
+    # All of them: beside another entry a missing weight means 0, and a reader should not have to know that.
+    for entry, share in zip(entries, shares, strict=True):
+        if entry.get("weight") != share:
             entry["weight"] = share
 
 

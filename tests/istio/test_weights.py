@@ -62,6 +62,17 @@ def shift(document: Manifest, weight: Any, **changes: Any) -> Manifest:
             {"v1": 100, "v2": 0, "v3": 0},
             id="a third version at 0 stays at 0",
         ),
+        pytest.param(
+            (to("v1"), to("v2", 50)), 100, {"v1": 0, "v2": 100}, id="0 is written, not left missing"
+        ),
+        pytest.param((to("v1"), to("v2")), 0, {"v1": 100, "v2": 0}, id="a rollback writes a missing 0 too"),
+        pytest.param((to("v1"), to("v2", 100)), 100, {"v1": None, "v2": 100}, id="nothing to do: nothing"),
+        pytest.param(
+            (to("v3", 1), to("v1", 1), to("v2", 1)),
+            10,
+            {"v3": 34, "v1": 56, "v2": 10},
+            id="of equal remainders the first is rounded up",
+        ),
         pytest.param((to("v1"), to("v3")), 5, {"v1": 95, "v3": 0, "v2": 5}, id="all missing: thirds have 0"),
         pytest.param(
             (to("v1", 40), to("v3", 60)), 40, {"v1": 0, "v3": 60, "v2": 40}, id="stable may end at 0"
@@ -134,6 +145,14 @@ def test_what_is_not_clear_is_refused(changes: dict[str, Any], code: str) -> Non
         shift(NAMED, 10, **changes)
     assert refused.value.code == code
     assert str(refused.value).endswith(".")
+
+
+@pytest.mark.parametrize("section", ["http", "tls", "tcp"])
+@pytest.mark.parametrize("value", [{}, "", 0, False, {"route": []}])
+def test_a_section_that_is_no_list_is_malformed_and_not_empty(section: str, value: object) -> None:
+    with pytest.raises(TrafficError) as refused:
+        shift({"metadata": {"namespace": "shop"}, "spec": {section: value}}, 0)
+    assert refused.value.code == "MalformedRoute"
 
 
 def test_only_the_named_routes_are_edited() -> None:

@@ -69,6 +69,14 @@ def test_editing_twice_is_editing_once(document: Manifest, weight: int) -> None:
         assert shift(once, weight, routes=["base"]) == once
 
 
+@given(editable_services(), WEIGHTS)
+def test_a_route_that_was_edited_says_every_weight(document: Manifest, weight: int) -> None:
+    with contextlib.suppress(WeightOverflow):
+        after = shift(document, weight, routes=["base"])
+        for was, now in zip(document["spec"]["http"], after["spec"]["http"], strict=True):
+            assert now == was or all(entry["weight"] >= 0 for entry in now["route"])
+
+
 @given(editable_services(), st.lists(WEIGHTS, max_size=4))
 def test_rollback_is_possible_from_wherever_the_steps_led(document: Manifest, steps: list[int]) -> None:
     for weight in steps:
