@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STATE ?= .lab
 UV := $(BIN)/uv
+# The suites that touch rows run on PostgreSQL, too.
+DATABASE_SUITES := $(wildcard tests/admin tests/api tests/audit tests/flow tests/services)
 
 .PHONY: demo demo-story test check fix schema bench pins frontend packages clean
 
@@ -15,20 +17,29 @@ demo-story: $(VENV)/.dev ## Play a good and a bad release through the API of a r
 	$(BIN)/python -m deploy.lab --state $(STATE) story
 
 test: $(VENV)/.dev packages frontend ## All suites; the last line is pytest's
+	cd frontend && npm test
+	$(BIN)/python -m tests.on_postgresql $(BIN)/pytest $(DATABASE_SUITES) -q -n 2 --dist loadfile
 	$(BIN)/pytest tests -q -n 2 --dist loadfile
 
-check: $(VENV)/.dev ## Changes nothing: lint, format, imports, types, migrations
+check: $(VENV)/.dev frontend/node_modules/.installed ## Changes nothing: format, lint, imports, types, migrations, schema
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
+	$(BIN)/mypy .
 	$(BIN)/python manage.py makemigrations --check --dry-run
+	mkdir -p .make && $(BIN)/python manage.py spectacular --validate --fail-on-warn --file .make/schema.yml
+	cd frontend && npx openapi-typescript ../.make/schema.yml --output ../.make/schema.d.ts
+	diff -u frontend/src/api/schema.d.ts .make/schema.d.ts
+	cd frontend && npm run lint && npm run typecheck
 
 fix: $(VENV)/.dev ## Repair what a machine can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	cd frontend && npm run format
 
-schema: $(VENV)/.dev frontend/node_modules/.installed ## The OpenAPI schema and the types generated from it
-	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file frontend/schema.yml
-	cd frontend && npm run schema -- schema.yml
+schema: $(VENV)/.dev frontend/node_modules/.installed ## The types that the dashboard takes from the OpenAPI schema
+	mkdir -p .make && $(BIN)/python manage.py spectacular --validate --fail-on-warn --file .make/schema.yml
+	cd frontend && npm run schema -- ../.make/schema.yml
 
 pins: $(VENV)/.uv ## Compile the requirements
 	$(UV) pip compile -q --python-version 3.11 requirements.in -o requirements.txt

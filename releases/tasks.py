@@ -18,7 +18,7 @@ def pulse() -> None:
     """Wake every rollout that is due. Beat calls this; nothing else starts work."""
     for rollout_id, urgent in selectors.due_rollouts():
         task = roll_back_rollout if urgent else advance_rollout
-        task.apply_async(args=[rollout_id], expires=10)
+        task.apply_async(args=(rollout_id,), expires=10)
     cache.set(LAST_PULSE, database_now().timestamp(), timeout=None)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeGuard
 
 from istio.documents import TrafficError
 from istio.traffic import TrafficSpec
@@ -202,7 +202,7 @@ def _known(given: Mapping[str, Any], *, names: Sequence[str], where: str) -> dic
     return dict(given)
 
 
-def _is_whole(value: object) -> bool:
+def _is_whole(value: object) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool)
 
 

@@ -16,7 +16,7 @@ from releases.domain.actor import Actor
 from releases.domain.fingerprint import digest, shown
 from releases.domain.reasons import Reason
 from releases.domain.states import Event, State, target
-from releases.flow.authorize import check_may_vote
+from releases.flow.authorize import check_may_vote, person_of
 from releases.flow.content import fingerprint_of
 from releases.flow.move import move
 from releases.flow.quorum import counting_votes, is_full
@@ -147,7 +147,7 @@ def _vote(rollout: Rollout, decision: str, *, by: Actor, why: str) -> None:
     }
     Approval.objects.create(
         rollout=rollout,
-        by_id=by.user_id,
+        by_id=person_of(by),
         decision=decision,
         reason=why,
         fingerprint=rollout.fingerprint,

@@ -24,6 +24,13 @@ def check_may(what: Event | Action, *, by: Actor, service: Service | None) -> No
         raise NotAllowed(why_not(what, service=service))
 
 
+def person_of(by: Actor) -> int:
+    """Give the person's key. Raises NotAllowed for a worker: some things only people do."""
+    if by.user_id is None:
+        raise NotAllowed(_("Only a person can do this."))
+    return by.user_id
+
+
 def check_may_vote(rollout: Rollout, *, by: Actor, what: Event) -> None:
     """Refuse the requester, every editor, a person without the role, and a token the policy does not accept. Raises NotAllowed."""
     if by.user_id is None:

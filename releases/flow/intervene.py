@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import timedelta
+from typing import Any
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -50,7 +51,7 @@ def resume(rollout: Rollout, *, by: Actor, why: str, clock: Clock) -> None:
     if rollout.drift is not None:
         raise IllegalMove(_("The mesh is not what Weir last wrote; restore or adopt it before you resume."))
     now = clock()
-    columns = {}
+    columns: dict[str, Any] = {}
     if rollout.reason_code == Reason.WAITING_FOR_PERSON:
         columns["gates_passed"] = int(rollout.reason_params.get("step", 0)) + 1
     with transaction.atomic():

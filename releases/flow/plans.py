@@ -33,7 +33,8 @@ def save_plan(
     check_may(Action.EDIT_PLANS, by=by, service=None)
     if not name.strip():
         raise BadPlan(_("A plan has a name."), field="name")
-    if RolloutPlan.objects.filter(name=name).exclude(pk=plan.pk if plan else None).exists():
+    others = RolloutPlan.objects.exclude(pk=plan.pk) if plan else RolloutPlan.objects.all()
+    if others.filter(name=name).exists():
         raise BadPlan(_("There is already a plan called %(name)s.") % {"name": name}, field="name")
     value = Plan.from_json({"strategy": strategy, "steps": list(steps), "evidence": evidence})
     before = plan.frozen().as_json() if plan and plan.steps.exists() else None

@@ -19,7 +19,7 @@ from releases.domain.actor import Actor
 from releases.domain.plan import Plan
 from releases.domain.reasons import Reason
 from releases.domain.states import LIVE, Event, State, target
-from releases.flow.authorize import check_may
+from releases.flow.authorize import check_may, person_of
 from releases.flow.checking import baseline_of, findings_for
 from releases.flow.content import fingerprint_of
 from releases.flow.move import change, move
@@ -108,7 +108,9 @@ def edit(rollout: Rollout, *, by: Actor, changes: Mapping[str, Any]) -> Rollout:
         }
     before = {name: str(getattr(rollout, name)) for name in columns}
     after = {name: str(value) for name, value in columns.items()}
-    RolloutEdit.objects.create(rollout=rollout, by_id=by.user_id, changes={"before": before, "after": after})
+    RolloutEdit.objects.create(
+        rollout=rollout, by_id=person_of(by), changes={"before": before, "after": after}
+    )
     target(State(rollout.state), Event.EDIT)
     change(rollout, event=Event.EDIT, **columns)
     move(rollout, Event.EDIT, by=by, reason=Reason.WAITING_FOR_SUBMIT, after=after)

@@ -209,7 +209,7 @@ def _last_manager(live: Manifest) -> str:
     entries = [
         entry for entry in live["metadata"].get("managedFields") or [] if entry.get("subresource") != "status"
     ]
-    newest = max(entries, key=lambda entry: entry.get("time") or "", default={})
+    newest: dict[str, Any] = max(entries, key=lambda entry: str(entry.get("time") or ""), default={})
     return str(newest.get("manager", ""))
 
 

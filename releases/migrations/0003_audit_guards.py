@@ -58,7 +58,7 @@ POSTGRESQL = [
 
 def guard(apps, schema_editor):
     for statement in POSTGRESQL if schema_editor.connection.vendor == "postgresql" else SQLITE:
-        schema_editor.execute(statement)
+        schema_editor.execute(statement, params=None)  # a percent sign in them is no placeholder
 
 
 class Migration(migrations.Migration):

@@ -24,8 +24,8 @@ class User(AbstractUser):
     )
 
     class Meta(AbstractUser.Meta):
-        verbose_name = _("user")
-        verbose_name_plural = _("users")
+        verbose_name = _("user")  # type: ignore[assignment]  # the stubs want str, Django takes lazy text
+        verbose_name_plural = _("users")  # type: ignore[assignment]  # as above
 
     def __str__(self) -> str:
         return self.title or self.username

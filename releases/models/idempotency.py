@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from django.conf import settings
 from django.db import models
 
@@ -18,6 +20,8 @@ class IdempotencyKey(models.Model):
     answer = models.JSONField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField()
+
+    objects: ClassVar[models.Manager[IdempotencyKey]] = models.Manager()
 
     class Meta:
         verbose_name = "idempotency key"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from django.core.cache import cache
 from django.db import DatabaseError
@@ -34,10 +35,8 @@ def health() -> list[HealthItem]:
     """Ask every part once. Never raises: a part that does not answer is an item that is not ok."""
     items = [_item(_("Database"), lambda: f"{database_now():%H:%M:%S}"), _pulse()]
     for cluster in Cluster.objects.all():
-        items.append(_item(_("Mesh API %(cluster)s") % {"cluster": cluster}, lambda of=cluster: _mesh(of)))
-        items.append(
-            _item(_("Prometheus %(cluster)s") % {"cluster": cluster}, lambda of=cluster: _telemetry(of))
-        )
+        items.append(_item(_("Mesh API %(cluster)s") % {"cluster": cluster}, partial(_mesh, cluster)))
+        items.append(_item(_("Prometheus %(cluster)s") % {"cluster": cluster}, partial(_telemetry, cluster)))
     return items
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from io import StringIO
 from typing import Any
 
@@ -10,7 +10,9 @@ import pytest
 import schemathesis
 import yaml
 from django.core.management import call_command
+from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
+from django.db import close_old_connections
 from hypothesis import HealthCheck, settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
@@ -37,7 +39,17 @@ SCHEMA = described()
 
 
 @pytest.fixture
-def call(world: World) -> Callable[[Any], None]:
+def one_connection() -> Iterator[None]:
+    """Keep the test's transaction: a real request ends by closing the connection, as Django's test client knows."""
+    for signal in (request_started, request_finished):
+        signal.disconnect(close_old_connections)
+    yield
+    for signal in (request_started, request_finished):
+        signal.connect(close_old_connections)
+
+
+@pytest.fixture
+def call(world: World, one_connection: None) -> Callable[[Any], None]:
     """Send a case as somebody who may do everything, to a portal that has something of everything."""
     rollout = approved(world)
     root = User.objects.create_superuser("root")
@@ -56,7 +68,7 @@ def call(world: World) -> Callable[[Any], None]:
     return send
 
 
-@SCHEMA.parametrize()
+@SCHEMA.parametrize()  # type: ignore[untyped-decorator]  # schemathesis leaves its decorator untyped
 @settings(
     max_examples=EXAMPLES,
     deadline=None,

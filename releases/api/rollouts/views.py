@@ -141,5 +141,4 @@ def one_shown(rollout: Rollout, *, request: Request) -> dict[str, Any]:
 def several_shown(rollouts: Sequence[Rollout], *, request: Request) -> list[dict[str, Any]]:
     """Show rollouts of ``selectors.rollouts`` as lists do."""
     context = {"request": request, "verdicts": newest_verdicts(rollouts)}
-    rows: list[dict[str, Any]] = RolloutSerializer(rollouts, many=True, context=context).data
-    return rows
+    return list(RolloutSerializer(rollouts, many=True, context=context).data)
