@@ -7,26 +7,28 @@ STATE ?= .lab
 UV := $(BIN)/uv
 # The suites that touch rows run on PostgreSQL, too.
 DATABASE_SUITES := $(wildcard tests/admin tests/api tests/audit tests/flow tests/services)
+MESSAGES := portal/locale/zh_Hans/LC_MESSAGES/django
 
-.PHONY: demo demo-story test check fix schema bench pins frontend packages clean
+.PHONY: demo demo-story test check fix schema messages bench pins frontend packages clean
 
-demo: $(VENV)/.dev packages frontend ## Start the lab and the portal; Ctrl-C ends both
+demo: $(VENV)/.dev packages frontend $(MESSAGES).mo ## Start the lab and the portal; Ctrl-C ends both
 	exec $(BIN)/python -m deploy.lab --state $(STATE) up $(if $(PORT),--port $(PORT))
 
 demo-story: $(VENV)/.dev ## Play a good and a bad release through the API of a running demo
 	$(BIN)/python -m deploy.lab --state $(STATE) story
 
-test: $(VENV)/.dev packages frontend ## All suites; the last line is pytest's
+test: $(VENV)/.dev packages frontend $(MESSAGES).mo ## All suites; the last line is pytest's
 	cd frontend && npm test
 	$(BIN)/python -m tests.on_postgresql $(BIN)/pytest $(DATABASE_SUITES) -q -n 2 --dist loadfile
 	$(BIN)/pytest tests -q -n 2 --dist loadfile
 
-check: $(VENV)/.dev frontend/node_modules/.installed ## Changes nothing: format, lint, imports, types, migrations, schema
+check: $(VENV)/.dev frontend/node_modules/.installed ## Changes nothing: format, lint, imports, types, migrations, translations, schema
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	$(BIN)/mypy .
 	$(BIN)/python manage.py makemigrations --check --dry-run
+	$(BIN)/python manage.py translations check
 	mkdir -p .make && $(BIN)/python manage.py spectacular --validate --fail-on-warn --file .make/schema.yml
 	cd frontend && npx openapi-typescript ../.make/schema.yml --output ../.make/schema.d.ts
 	diff -u frontend/src/api/schema.d.ts .make/schema.d.ts
@@ -40,6 +42,12 @@ fix: $(VENV)/.dev ## Repair what a machine can
 schema: $(VENV)/.dev frontend/node_modules/.installed ## The types that the dashboard takes from the OpenAPI schema
 	mkdir -p .make && $(BIN)/python manage.py spectacular --validate --fail-on-warn --file .make/schema.yml
 	cd frontend && npm run schema -- ../.make/schema.yml
+
+messages: $(VENV)/.dev ## Bring the Chinese catalogue in line with the code
+	$(BIN)/python manage.py translations update
+
+$(MESSAGES).mo: $(MESSAGES).po | $(VENV)/.dev
+	$(BIN)/python manage.py translations compile
 
 pins: $(VENV)/.uv ## Compile the requirements
 	$(UV) pip compile -q --python-version 3.11 requirements.in -o requirements.txt

@@ -23,9 +23,9 @@ def sentence_of(rollout: Rollout, *, schedule: Sequence[Held], now: datetime) ->
         "service": rollout.service.name,
         "candidate": rollout.candidate.name,
         "stable": rollout.stable.name,
-        "first": first.weight,
+        "first": f"{first.weight} %",
         "begin": _begin(schedule[0].begins, now=now),
-        "rest": _joined([step.weight for step in rest]),
+        "rest": f"{_joined([step.weight for step in rest])} %",
         "end": clock(schedule[-1].begins),
     }
     return format_html(
@@ -38,17 +38,17 @@ def sentence_of(rollout: Rollout, *, schedule: Sequence[Held], now: datetime) ->
 def _opening(*, weight: int, more: bool) -> str:
     if weight and more:
         return _(
-            "If you approve, <b>{first} % of requests to {service}</b> go to {candidate} <b>{begin}</b>, "
-            "then {rest} % by <b>{end}</b>, each step only on passing evidence;"
+            "If you approve, <b>{first} of requests to {service}</b> go to {candidate} <b>{begin}</b>, "
+            "then {rest} by <b>{end}</b>, each step only on passing evidence;"
         )
     if weight:
         return _(
-            "If you approve, <b>{first} % of requests to {service}</b> go to {candidate} <b>{begin}</b>;"
+            "If you approve, <b>{first} of requests to {service}</b> go to {candidate} <b>{begin}</b>;"
         )
     if more:
         return _(
             "If you approve, <b>chosen requests to {service}</b> go to {candidate} <b>{begin}</b>, "
-            "then {rest} % of all by <b>{end}</b>, each step only on passing evidence;"
+            "then {rest} of all by <b>{end}</b>, each step only on passing evidence;"
         )
     return _("If you approve, <b>chosen requests to {service}</b> go to {candidate} <b>{begin}</b>;")
 

@@ -1,0 +1,78 @@
+"""The portal speaks Chinese completely, and the check that says so can fail."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.utils.translation import gettext as _
+from django.utils.translation import override
+
+from portal import translations
+
+
+def test_every_message_has_its_translation_and_none_is_left_over() -> None:
+    assert translations.faults() == []
+
+
+def test_strings_of_python_templates_and_the_theme_are_covered() -> None:
+    wanted = translations.collected()
+    assert wanted.get("Waits for approval.") is not None  # releases/sentences.py
+    assert wanted.get("Read it again") is not None  # a template of the decision page
+    assert wanted.get("Select action to run") is not None  # the theme's
+
+
+def test_a_string_that_django_translates_is_not_translated_again() -> None:
+    assert translations.collected().get("Yes, I’m sure") is None
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('msgid "Waits for approval."\nmsgstr "等待审批。"', "not translated: Waits for approval."),
+        ('msgid "%(span)s ago"\nmsgstr "%(span)s前"', "not translated: %(span)s ago"),
+    ],
+)
+def test_a_missing_message_fails_the_check(catalogue: Path, line: str, said: str) -> None:
+    text = catalogue.read_text(encoding="utf-8")
+    assert line in text
+    catalogue.write_text(text.replace(line, line.rpartition(' "')[0] + ' ""'), encoding="utf-8")
+    with pytest.raises(CommandError, match=said.replace("(", r"\(").replace(")", r"\)")):
+        call_command("translations", "check")
+
+
+def test_a_lost_placeholder_fails_the_check(catalogue: Path) -> None:
+    text = catalogue.read_text(encoding="utf-8")
+    catalogue.write_text(text.replace('"%(span)s前"', '"以前"'), encoding="utf-8")
+    assert any("%(span)s ago" in fault for fault in translations.faults())
+
+
+def test_a_message_nobody_asks_for_fails_the_check(catalogue: Path) -> None:
+    with catalogue.open("a", encoding="utf-8") as file:
+        file.write('\nmsgid "Nobody says this."\nmsgstr "没有人说。"\n')
+    assert translations.faults() == ["obsolete: Nobody says this."]
+
+
+def test_update_adds_what_is_missing_and_drops_what_is_left_over(catalogue: Path) -> None:
+    text = catalogue.read_text(encoding="utf-8")
+    lost = text.replace(
+        'msgid "Waits for approval."\nmsgstr "等待审批。"\n', 'msgid "Nobody says this."\nmsgstr "没有。"\n'
+    )
+    catalogue.write_text(lost, encoding="utf-8")
+    assert translations.update() == 1
+    assert translations.faults() == ["not translated: Waits for approval."]
+
+
+def test_the_compiled_catalogue_is_what_readers_get() -> None:
+    with override("zh-hans"):
+        assert _("Waits for approval.") == "等待审批。"
+
+
+@pytest.fixture
+def catalogue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy that a test may damage."""
+    copy = tmp_path / "django.po"
+    copy.write_bytes(translations.CATALOGUE.read_bytes())
+    monkeypatch.setattr(translations, "CATALOGUE", copy)
+    return copy
