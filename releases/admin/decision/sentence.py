@@ -42,9 +42,7 @@ def _opening(*, weight: int, more: bool) -> str:
             "then {rest} by <b>{end}</b>, each step only on passing evidence;"
         )
     if weight:
-        return _(
-            "If you approve, <b>{first} of requests to {service}</b> go to {candidate} <b>{begin}</b>;"
-        )
+        return _("If you approve, <b>{first} of requests to {service}</b> go to {candidate} <b>{begin}</b>;")
     if more:
         return _(
             "If you approve, <b>chosen requests to {service}</b> go to {candidate} <b>{begin}</b>, "
