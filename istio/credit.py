@@ -2,7 +2,8 @@
 
 A service that users are split on (it exports ``assignments_total``) is credited by ``variant``: what the
 users who saw that version did, wherever they did it. Any other service is credited by ``version`` with what
-it counted itself, and by ``caller_version`` with what it asked another service to do.
+it counted itself, and by ``caller_version`` with what it asked another service to do. A query template that answers with Istio's
+own labels is credited by ``destination_version``.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ class Row:
 
 def concerns(labels: Mapping[str, str], target: Target) -> bool:
     """Say whether a row may be the target's: of its namespace, or of none, as outside Kubernetes."""
-    return labels.get("namespace", "") in ("", target.namespace)
+    namespace = labels.get("destination_service_namespace") or labels.get("namespace", "")
+    return namespace in ("", target.namespace)
 
 
 def splits_users(target: Target, rows: Iterable[Row]) -> bool:
@@ -48,7 +50,9 @@ def credited(rows: Iterable[Row], *, target: Target, by_variant: bool) -> dict[s
 def _credited_version(labels: Mapping[str, str], *, target: Target, by_variant: bool) -> str:
     if not concerns(labels, target):
         return ""
-    if by_variant:
+    if labels.get("destination_service_name") == target.service:
+        return labels.get("destination_version", "")
+    if by_variant and "variant" in labels:
         return labels.get("variant", "")
     if labels.get("service") == target.service:
         return labels.get("version", "")

@@ -12,7 +12,6 @@ import re
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,8 +22,19 @@ from requests import RequestException, Session
 from urllib3.util.retry import Retry
 
 from istio import promql
-from istio.credit import NO_VERSION, Row, credited, splits_users
-from istio.telemetry import Counts, QueryRejected, Series, Target, TelemetryError, TelemetryUnreachable
+from istio.counting import Key, count, questions_of
+from istio.credit import NO_VERSION, Row, splits_users
+from istio.presets import ISTIO, SOURCES
+from istio.telemetry import (
+    Counts,
+    QueryRejected,
+    Question,
+    Series,
+    Target,
+    TelemetryError,
+    TelemetryUnreachable,
+    Window,
+)
 
 SCRAPE_PROBES_SECONDS = (20.0, 120.0)
 ENOUGH_SCRAPES = 3
@@ -32,31 +42,11 @@ USUAL_SCRAPE_SECONDS = 15.0
 SCRAPES_PER_RATE = 4
 LONGEST_QUOTE = 300
 
-BUSINESS_COUNTS = {
-    "payments_attempted": "payments_attempted_total",
-    "payments_succeeded": "payments_succeeded_total",
-    "conversions": "conversions_total",
-    "dwell_count": "dwell_seconds_count",
-    "dwell_sum": "dwell_seconds_sum",
-    "dwell_sum_sq": "dwell_seconds_squared_total",
-}
-
-
-@dataclass(slots=True)
-class _Tally:
-    """What the mesh's answers say about one version, while they are read."""
-
-    requests: float = 0.0
-    errors: float = 0.0
-    latency_bucket: dict[float, float] = field(default_factory=dict)
-    latency_sum_ms: float | None = None
-
 
 class PrometheusTelemetry:
     """Reads one Prometheus, or anything that speaks its query API.
 
-    ``timeout_seconds`` limits each call as a whole. ``reporter`` is whose view of the mesh counts:
-    ``source`` sees requests that never arrived; ``destination`` also works without sidecars at the callers.
+    ``timeout_seconds`` limits each call as a whole; ``business_prefix`` begins the names of the business counters.
     ``window()`` needs a sample in the window, so ``seconds`` should be at least the scrape interval.
     """
 
@@ -66,11 +56,9 @@ class PrometheusTelemetry:
         timeout_seconds: float,
         headers: Mapping[str, str] | None = None,
         *,
-        reporter: str = "source",
         business_prefix: str = "shop_",
     ) -> None:
         self._timeout_seconds = timeout_seconds
-        self._reporter = reporter
         self._prefix = business_prefix
         address = urlsplit(url)
         self._name = f"Prometheus at {address.hostname}" + (f":{address.port}" if address.port else "")
@@ -83,34 +71,43 @@ class PrometheusTelemetry:
         )
 
     def window(
-        self, targets: Collection[Target], *, end: datetime, seconds: float
-    ) -> Mapping[Target, Mapping[str, Counts]]:
-        """Return each version's counts over the window; see :class:`istio.telemetry.Telemetry`.
-
-        A version that Istio calls ``unknown`` (no endpoint was reached) is listed under that name. Business
-        counts are credited as istio/credit.py says. A version whose payments never once succeeded has no
-        such series: if its attempts are there and the service's other successes are, that reads as 0.
-        """
+        self,
+        targets: Collection[Target],
+        *,
+        end: datetime,
+        seconds: float,
+        questions: Collection[Question] = (),
+    ) -> Window:
+        """Count each version over the window; see :class:`istio.telemetry.Telemetry` and istio/counting.py."""
         if not targets:
-            return {}
+            return Window(counts={})
+        ask = self._instant(end, deadline=self._deadline())
+        queries = questions_of(targets, seconds=seconds, prefix=self._prefix, questions=questions)
+        counts, missing = count({key: ask(query) for key, query in queries.items()}, targets)
+        return Window(counts=counts, missing=missing, queries=tuple(queries.values()))
+
+    def history(
+        self, target: Target, *, start: datetime, end: datetime, step_seconds: float
+    ) -> Mapping[float, Mapping[str, Counts]]:
+        """Count consecutive windows of the past; see :class:`istio.telemetry.Telemetry`."""
         deadline = self._deadline()
-        tallies = self._tallies(targets, end=end, seconds=seconds, deadline=deadline)
-        ask = self._instant(end, deadline=deadline)
-        splitting = ask(promql.splitting_services(self._prefix, targets))
-        business = {
-            name: ask(promql.business(self._prefix + metric, targets, seconds=seconds))
-            for name, metric in BUSINESS_COUNTS.items()
+        first = math.floor(start.timestamp() / step_seconds + 1) * step_seconds
+        queries = questions_of([target], seconds=step_seconds, prefix=self._prefix)
+        splitting = self._instant(end, deadline=deadline)(queries.pop(("splitting",)))
+        windows: defaultdict[float, dict[Key, list[Row]]] = defaultdict(lambda: defaultdict(list))
+        for key, query in queries.items():
+            for raw in self._range(query, first=first, end=end, step_seconds=step_seconds, deadline=deadline):
+                for at, row in self._rows_over_time(raw):
+                    windows[at][key].append(row)
+        return {
+            at: count({**answers, ("splitting",): splitting}, [target])[0].get(target, {})
+            for at, answers in sorted(windows.items())
         }
-        found: defaultdict[Target, dict[str, Counts]] = defaultdict(dict)
-        for target in {target for target, _version in tallies}:
-            by_variant = splits_users(target, splitting)
-            credit = {
-                name: credited(rows, target=target, by_variant=by_variant) for name, rows in business.items()
-            }
-            for (of, version), tally in tallies.items():
-                if of == target:
-                    found[target][version] = _counts(tally, credit=credit, version=version)
-        return dict(found)
+
+    def check(self, query: str) -> Collection[frozenset[str]]:
+        """Have the server parse and evaluate a query; see :class:`istio.telemetry.Telemetry`."""
+        rows = self._instant(None, deadline=self._deadline())(query)
+        return [frozenset(row.labels) for row in rows]
 
     def series(
         self, target: Target, *, start: datetime, end: datetime, step_seconds: float
@@ -124,7 +121,8 @@ class PrometheusTelemetry:
         ask = self._instant(end, deadline=deadline)
         span = max(step_seconds, SCRAPES_PER_RATE * self._scrape_seconds(target, ask=ask))
         splitting = ask(promql.splitting_services(self._prefix, [target]))
-        queries = promql.figures(target, reporter=self._reporter, seconds=span) | promql.business_figures(
+        source = SOURCES[target.source]
+        queries = promql.figures(target, source=source, seconds=span) | promql.business_figures(
             target, prefix=self._prefix, splits_users=splits_users(target, splitting), seconds=span
         )
         first = math.floor(start.timestamp() / step_seconds) * step_seconds
@@ -137,7 +135,7 @@ class PrometheusTelemetry:
     def ping(self) -> float:
         """Return the age in seconds of the newest sample by the server's clock. Raises TelemetryError."""
         rows = self._instant(None, deadline=self._deadline())(promql.newest_sample_age())
-        if not rows:
+        if not rows or not math.isfinite(rows[0].value):
             raise TelemetryUnreachable(
                 f"{self._name} answers but holds no sample of the last minutes. Check what it scrapes."
             )
@@ -147,30 +145,10 @@ class PrometheusTelemetry:
         """Give the connections back."""
         self._client.close()
 
-    def _tallies(
-        self, targets: Collection[Target], *, end: datetime, seconds: float, deadline: float
-    ) -> dict[tuple[Target, str], _Tally]:
-        """Read the mesh's own metrics; a version is there if its requests are."""
-        ask = self._instant(end, deadline=deadline)
-        wanted = set(targets)
-        tallies: defaultdict[tuple[Target, str], _Tally] = defaultdict(_Tally)
-        for row in ask(promql.requests(targets, reporter=self._reporter, seconds=seconds)):
-            key = _key(row)
-            if key[0] in wanted and key[1]:
-                tallies[key].requests += row.value
-                tallies[key].errors += row.value if _is_error(row.labels) else 0.0
-        for row in ask(promql.latency_buckets(targets, reporter=self._reporter, seconds=seconds)):
-            if _key(row) in tallies:
-                tallies[_key(row)].latency_bucket[float(row.labels["le"])] = row.value
-        for row in ask(promql.latency_sum(targets, reporter=self._reporter, seconds=seconds)):
-            if _key(row) in tallies:
-                tallies[_key(row)].latency_sum_ms = row.value
-        return dict(tallies)
-
     def _scrape_seconds(self, target: Target, *, ask: Callable[[str], Sequence[Row]]) -> float:
         """Estimate the scrape interval from the samples at hand, from few first: series may be young."""
         for seconds in SCRAPE_PROBES_SECONDS:
-            rows = ask(promql.scrape_count(target, reporter=self._reporter, seconds=seconds))
+            rows = ask(promql.scrape_count(target, source=SOURCES[target.source], seconds=seconds))
             if rows and rows[0].value >= ENOUGH_SCRAPES:
                 return seconds / rows[0].value
         return USUAL_SCRAPE_SECONDS
@@ -187,7 +165,7 @@ class PrometheusTelemetry:
                 lambda limit: self._client.custom_query(query, params=moment | _limits(limit), timeout=limit),
                 deadline=deadline,
             )
-            return [row for row in map(self._row, rows) if math.isfinite(row.value)]
+            return [self._row(row) for row in rows]
 
         return ask
 
@@ -210,12 +188,20 @@ class PrometheusTelemetry:
         except (LookupError, TypeError, ValueError) as error:
             raise TelemetryUnreachable(f"{self._name} answered a row that cannot be read.") from error
 
+    def _rows_over_time(self, raw: Any) -> list[tuple[float, Row]]:
+        """Read one line of a range answer as a row per instant. Raises TelemetryUnreachable."""
+        try:
+            labels = dict(raw["metric"])
+            return [(float(at), Row(labels, float(value))) for at, value in raw["values"]]
+        except (LookupError, TypeError, ValueError) as error:
+            raise TelemetryUnreachable(f"{self._name} answered a series that cannot be read.") from error
+
     def _line(self, figure: str, raw: Any) -> Series:
         """Read one line of a range answer; what is no number is a gap. Raises TelemetryUnreachable."""
         try:
             labels = raw["metric"]
             points = [(float(at), float(value)) for at, value in raw["values"]]
-            version = labels.get("destination_version") or labels.get("version", "")
+            version = labels.get(ISTIO.version) or labels.get("version", "")
         except (LookupError, TypeError, ValueError, AttributeError) as error:
             raise TelemetryUnreachable(f"{self._name} answered a series that cannot be read.") from error
         return Series(figure, version, tuple(point for point in points if math.isfinite(point[1])))
@@ -250,29 +236,3 @@ def _refusal(name: str, text: str) -> TelemetryError:
     if code in (400, 401, 403, 404, 422):
         return QueryRejected(f"{name} refused the query with {code}: {text[:LONGEST_QUOTE]}")
     return TelemetryUnreachable(f"{name} answered {code}, try again later: {text[:LONGEST_QUOTE]}")
-
-
-def _key(row: Row) -> tuple[Target, str]:
-    namespace, service, version = (row.labels.get(label, "") for label in promql.MESH_LABELS)
-    return Target(namespace, service), version
-
-
-def _is_error(labels: Mapping[str, str]) -> bool:
-    return bool(
-        re.fullmatch(promql.SERVER_ERROR, labels.get("response_code", ""))
-        or re.fullmatch(promql.GRPC_SERVER_ERROR, labels.get("grpc_response_status", ""))
-    )
-
-
-def _counts(tally: _Tally, *, credit: Mapping[str, Mapping[str, float]], version: str) -> Counts:
-    business = {name: by_version.get(version) for name, by_version in credit.items()}
-    if business["payments_attempted"] is not None and credit["payments_succeeded"]:
-        business["payments_succeeded"] = credit["payments_succeeded"].get(version, 0.0)
-    timed = tally.latency_sum_ms is not None and bool(tally.latency_bucket)
-    return Counts(
-        requests=tally.requests,
-        errors=tally.errors,
-        latency_bucket=dict(sorted(tally.latency_bucket.items())) if timed else {},
-        latency_sum_ms=tally.latency_sum_ms or 0.0 if timed else 0.0,
-        **business,
-    )

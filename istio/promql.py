@@ -1,11 +1,7 @@
 """Every question Weir asks Prometheus: pure functions from names to PromQL. Nothing here talks to a server.
 
-The mesh's metrics, units and labels are Istio's standard ones
-(https://istio.io/latest/docs/reference/config/metrics/): ``istio_requests_total`` counts requests, and
-``istio_request_duration_milliseconds`` is a histogram in milliseconds. Both carry ``reporter``,
-``destination_service_name``, ``destination_service_namespace``, ``destination_version``, ``response_code``
-and, for gRPC, ``grpc_response_status``. ``reporter="source"`` is the caller's view and includes what never
-arrived.
+Names and labels of requests and latencies come from a ``Source`` (istio/presets.py): Istio's standard metrics unless a
+service says otherwise. ``reporter="source"`` there is the caller's view and includes what never arrived.
 
 Business counters are named ``<prefix>payments_attempted_total`` and so on (deploy/shop/README.md), with the
 labels ``service``, ``version`` and ``variant`` and, where a service asked for the payment, ``caller`` and
@@ -17,26 +13,26 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable
 
+from istio.presets import Source
 from istio.telemetry import Target
 
-REQUESTS = "istio_requests_total"
-LATENCY = "istio_request_duration_milliseconds"
-MESH_LABELS = ("destination_service_namespace", "destination_service_name", "destination_version")
-STATUS_LABELS = ("response_code", "grpc_response_status")
 BUSINESS_LABELS = ("namespace", "service", "version", "variant", "caller", "caller_version")
-
-SERVER_ERROR = "5.."
-# UNKNOWN, DEADLINE_EXCEEDED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE, DATA_LOSS: the server's fault.
-GRPC_SERVER_ERROR = "2|4|12|13|14|15"
 
 LONGEST_NAME_LIST = 300
 """Characters of service names in a selector. Above it only namespaces are named: proxies cut long URLs."""
 
 LEAST_GRACE_SECONDS = 5.0
+REMEMBERED_SECONDS = 900.0
+"""A version that had a sample this long ago and has none now is stale; one that had none is no data."""
 
 
 def increase(selector: str, *, by: Collection[str], seconds: float) -> str:
-    """Return how much the counters grew over the last ``seconds``, exactly, summed by the labels.
+    """Return how much the counters grew over the last ``seconds``, exactly, summed by the labels; see ``growth``."""
+    return f"sum by ({', '.join(by)}) {growth(selector, seconds=seconds)}"
+
+
+def growth(selector: str, *, seconds: float) -> str:
+    """Return how much each counter grew over the last ``seconds``, exactly, as an expression in brackets.
 
     ``rate()`` and ``increase()`` extrapolate to the window's edges and need two samples in it; this is the
     difference of the samples that stood at both ends, so consecutive windows add up. Per series:
@@ -49,35 +45,45 @@ def increase(selector: str, *, by: Collection[str], seconds: float) -> str:
     A sample stands for the window's start if it is at most max(``seconds``, 5 s) older. Relies on the
     labels ``job`` and ``instance`` that Prometheus gives to every series and to ``up``.
     """
-    ago = f"offset {_duration(seconds)}"
+    ago = f"offset {duration(seconds)}"
     # One millisecond less, because a range includes its left edge up to Prometheus 2 and excludes it from 3.
-    inside = f"[{_duration(seconds - 0.001)}]"
-    before = f"[{_duration(max(seconds, LEAST_GRACE_SECONDS))}] {ago}"
+    inside = f"[{duration(seconds - 0.001)}]"
+    before = f"[{duration(max(seconds, LEAST_GRACE_SECONDS))}] {ago}"
     now = f"({selector} and present_over_time({selector}{inside}))"
     then = f"({selector} {ago} and present_over_time({selector}{before}))"
     grown = f"({now} - {then} >= 0)"
     restarted = f"({now} + clamp_min(max_over_time({selector}{inside}) - {then}, 0) and {now} < {then})"
     was_up = f"(up {ago} == 1 and present_over_time(up{before}))"
     appeared = f"(({now} unless {selector} {ago}) and on (job, instance) {was_up})"
-    return f"sum by ({', '.join(by)}) ({grown} or {restarted} or {appeared})"
+    return f"({grown} or {restarted} or {appeared})"
 
 
-def requests(targets: Collection[Target], *, reporter: str, seconds: float) -> str:
+def requests(targets: Collection[Target], *, source: Source, seconds: float) -> str:
     """Count requests by version and status, so that requests and errors come from one and the same answer."""
-    selector = REQUESTS + _braces(_mesh_matchers(targets, reporter=reporter))
-    return increase(selector, by=(*MESH_LABELS, *STATUS_LABELS), seconds=seconds)
+    return increase(
+        _selector(source.requests, targets, source=source),
+        by=(*source.labels, *source.failed),
+        seconds=seconds,
+    )
 
 
-def latency_buckets(targets: Collection[Target], *, reporter: str, seconds: float) -> str:
-    """Count requests by version and upper edge ``le`` in milliseconds, cumulative as in every histogram."""
-    selector = f"{LATENCY}_bucket" + _braces(_mesh_matchers(targets, reporter=reporter))
-    return increase(selector, by=(*MESH_LABELS, "le"), seconds=seconds)
+def latency_buckets(targets: Collection[Target], *, source: Source, seconds: float) -> str:
+    """Count requests by version and upper edge ``le`` in the source's unit, cumulative as in every histogram."""
+    selector = _selector(f"{source.latency}_bucket", targets, source=source)
+    return increase(selector, by=(*source.labels, "le"), seconds=seconds)
 
 
-def latency_sum(targets: Collection[Target], *, reporter: str, seconds: float) -> str:
-    """Sum the milliseconds that requests took, by version."""
-    selector = f"{LATENCY}_sum" + _braces(_mesh_matchers(targets, reporter=reporter))
-    return increase(selector, by=MESH_LABELS, seconds=seconds)
+def latency_sum(targets: Collection[Target], *, source: Source, seconds: float) -> str:
+    """Sum the time that requests took, by version, in the source's unit."""
+    selector = _selector(f"{source.latency}_sum", targets, source=source)
+    return increase(selector, by=source.labels, seconds=seconds)
+
+
+def remembered(targets: Collection[Target], *, source: Source) -> str:
+    """Name the versions that had any sample lately, whether or not they have one now."""
+    selector = _selector(source.requests, targets, source=source)
+    span = duration(REMEMBERED_SECONDS)
+    return f"group by ({', '.join(source.labels)}) (present_over_time({selector}[{span}]))"
 
 
 def business(metric: str, targets: Collection[Target], *, seconds: float) -> str:
@@ -98,38 +104,34 @@ def newest_sample_age() -> str:
     return "time() - max(timestamp(up))"
 
 
-def scrape_count(target: Target, *, reporter: str, seconds: float) -> str:
+def scrape_count(target: Target, *, source: Source, seconds: float) -> str:
     """Count the samples of a service's best-sampled series in the last ``seconds``."""
-    selector = REQUESTS + _braces(_mesh_matchers([target], reporter=reporter))
-    return f"max(count_over_time({selector}[{_duration(seconds)}]))"
+    return f"max(count_over_time({_selector(source.requests, [target], source=source)}[{duration(seconds)}]))"
 
 
-def figures(target: Target, *, reporter: str, seconds: float) -> dict[str, str]:
-    """Return the query of each of the mesh's figures for charts, by ``destination_version``.
+def figures(target: Target, *, source: Source, seconds: float) -> dict[str, str]:
+    """Return the query of each of the mesh's figures for charts, by the source's label of the version.
 
     Ratios are 0-1, latencies milliseconds, ``rps`` requests per second, as rates over ``seconds``, which
     should span four scrapes. A version without requests has no ratio: 0/0 is NaN, which readers leave out.
     """
-    matchers = _mesh_matchers([target], reporter=reporter)
-    span = f"[{_duration(seconds)}]"
-    by = "sum by (destination_version)"
-    total = f"{by} (rate({REQUESTS}{_braces(matchers)}{span}))"
-    failed_http = _braces([*matchers, f'response_code=~"{SERVER_ERROR}"'])
-    failed_grpc = _braces(
-        [*matchers, f'response_code!~"{SERVER_ERROR}"', f'grpc_response_status=~"{GRPC_SERVER_ERROR}"']
-    )
-    failed = f"{by} (rate({REQUESTS}{failed_http}{span}) or rate({REQUESTS}{failed_grpc}{span}))"
+    span = f"[{duration(seconds)}]"
+    by = f"sum by ({source.version})"
+
+    def rate(*more: str) -> str:
+        return f"rate({_selector(source.requests, [target], source=source, more=more)}{span})"
+
+    total = f"{by} ({rate()})"
+    failed = f"{by} ({' or '.join(rate(*matchers) for matchers in _failures(source))})"
     # No error series yet means no errors, not no answer.
     error_ratio = f"({failed} or 0 * {total}) / {total}"
-    buckets = f"sum by (destination_version, le) (rate({LATENCY}_bucket{_braces(matchers)}{span}))"
-    return {
-        "success_ratio": f"1 - {error_ratio}",
-        "error_ratio": error_ratio,
-        "p50_ms": f"histogram_quantile(0.5, {buckets})",
-        "p95_ms": f"histogram_quantile(0.95, {buckets})",
-        "p99_ms": f"histogram_quantile(0.99, {buckets})",
-        "rps": total,
+    bucket = _selector(f"{source.latency}_bucket", [target], source=source)
+    buckets = f"sum by ({source.version}, le) (rate({bucket}{span}))"
+    quantiles = {
+        f"p{percent}_ms": f"histogram_quantile({percent / 100:g}, {buckets}) * {source.ms:g}"
+        for percent in (50, 95, 99)
     }
+    return {"success_ratio": f"1 - {error_ratio}", "error_ratio": error_ratio, **quantiles, "rps": total}
 
 
 def business_figures(target: Target, *, prefix: str, splits_users: bool, seconds: float) -> dict[str, str]:
@@ -148,7 +150,7 @@ def business_figures(target: Target, *, prefix: str, splits_users: bool, seconds
 
 def _credited_rate(metric: str, target: Target, *, splits_users: bool, seconds: float) -> str:
     namespace = _namespaces([target])
-    span = f"[{_duration(seconds)}]"
+    span = f"[{duration(seconds)}]"
 
     def by(label: str, *matchers: str) -> str:
         summed = f"sum by ({label}) (rate({metric}{_braces([namespace, *matchers])}{span}))"
@@ -163,23 +165,34 @@ def _credited_rate(metric: str, target: Target, *, splits_users: bool, seconds: 
     return f"({own} or {asked_for})"
 
 
-def _mesh_matchers(targets: Collection[Target], *, reporter: str) -> list[str]:
+def _failures(source: Source) -> list[list[str]]:
+    """Return the matchers of each way to fail, so that no request is in two of them."""
+    ways: list[list[str]] = []
+    before: list[str] = []
+    for label, expression in source.failed.items():
+        ways.append([*before, f'{label}=~"{expression}"'])
+        before.append(f'{label}!~"{expression}"')
+    return ways
+
+
+def _selector(metric: str, targets: Collection[Target], *, source: Source, more: Iterable[str] = ()) -> str:
     matchers = [
-        f'reporter="{_escaped(reporter)}"',
-        f'destination_service_namespace=~"{_alternatives(target.namespace for target in targets)}"',
+        *source.matchers,
+        f'{source.namespace}=~"{alternatives(target.namespace for target in targets)}"',
     ]
-    names = _alternatives(target.service for target in targets)
+    names = alternatives(target.service for target in targets)
     if len(names) <= LONGEST_NAME_LIST:
-        matchers.append(f'destination_service_name=~"{names}"')
-    return matchers
+        matchers.append(f'{source.service}=~"{names}"')
+    return metric + _braces([*matchers, *more])
 
 
 def _namespaces(targets: Iterable[Target]) -> str:
     """Match the namespaces, or none: outside Kubernetes no scrape adds the label."""
-    return f'namespace=~"{_alternatives(target.namespace for target in targets)}|"'
+    return f'namespace=~"{alternatives(target.namespace for target in targets)}|"'
 
 
-def _alternatives(names: Iterable[str]) -> str:
+def alternatives(names: Iterable[str]) -> str:
+    """Return a regular expression that matches exactly these names, for PromQL's double quotes."""
     return _escaped("|".join(re.escape(name) for name in sorted(set(names))))
 
 
@@ -192,5 +205,6 @@ def _escaped(text: str) -> str:
     return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Write a span of time in PromQL, in whole milliseconds."""
     return f"{max(round(seconds * 1000), 1)}ms"

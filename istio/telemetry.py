@@ -1,6 +1,7 @@
 """The port to the mesh's telemetry: counts and series of the versions of services, in Weir's own types.
 
-"No data" is a value and never zero: a version that the answer does not mention is absent from the mapping.
+"No data" is a value and never zero. A version is counted, or missing for one of the reasons of ``Missing``, and those are
+different values: nothing known, gone stale, not a number, nobody answered.
 Every implementation raises this tree and nothing else::
 
     TelemetryError
@@ -13,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Protocol
 
 
@@ -30,10 +32,29 @@ class TelemetryUnreachable(TelemetryError):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A service as Istio's standard metrics name it (``destination_service_namespace`` and ``..._name``)."""
+    """A service as the metrics of its ``source`` (istio/presets.py) name it: Istio's unless it says otherwise."""
 
     namespace: str
     service: str
+    source: str = "istio"
+
+
+class Missing(StrEnum):
+    """Why there are no counts of a version in a window. None of these is a zero, a pass or a failure."""
+
+    NO_DATA = "no_data"
+    STALE = "stale"
+    NOT_A_NUMBER = "not_a_number"
+    UNREACHABLE = "unreachable"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A business metric by query templates (istio/templates.py): a numerator, and a denominator where it is a ratio or mean."""
+
+    name: str
+    numerator: str
+    denominator: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +63,8 @@ class Counts:
 
     ``latency_bucket`` maps an upper edge in milliseconds (``inf`` last) to the number of requests at or below it;
     ``latency_sum_ms`` is their sum. Business counts are None where the service exports no such metric.
-    ``dwell_*`` are number, sum and sum of squares of dwell times in seconds.
+    ``dwell_*`` are number, sum and sum of squares of dwell times in seconds. ``custom`` maps the name of a ``Question`` to
+    (numerator, denominator); the denominator is None where the metric has none.
     """
 
     requests: float
@@ -55,6 +77,30 @@ class Counts:
     dwell_count: float | None = None
     dwell_sum: float | None = None
     dwell_sum_sq: float | None = None
+    custom: Mapping[str, Sequence[float | None]] = field(default_factory=dict)
+
+
+Reading = Counts | Missing
+"""What is known of one version in one window."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The answer about all targets over one window, with the queries that were asked.
+
+    ``missing`` names the versions that are known but could not be counted; whoever is in neither mapping is no data.
+    """
+
+    counts: Mapping[Target, Mapping[str, Counts]]
+    missing: Mapping[Target, Mapping[str, Missing]] = field(default_factory=dict)
+    queries: Sequence[str] = ()
+
+    def of(self, target: Target, *, version: str) -> Reading:
+        """Return the counts of one version, or why there are none."""
+        counted = self.counts.get(target, {}).get(version)
+        if counted is not None:
+            return counted
+        return self.missing.get(target, {}).get(version, Missing.NO_DATA)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +116,31 @@ class Telemetry(Protocol):
     """Reads what the versions of services did. Each call takes at most the adapter's time-out."""
 
     def window(
-        self, targets: Collection[Target], *, end: datetime, seconds: float
-    ) -> Mapping[Target, Mapping[str, Counts]]:
-        """Return each version's counts over ``[end - seconds, end]``, for all targets in one query per metric.
+        self,
+        targets: Collection[Target],
+        *,
+        end: datetime,
+        seconds: float,
+        questions: Collection[Question] = (),
+    ) -> Window:
+        """Count each version over ``[end - seconds, end]``, for all targets in one query per metric.
 
         Counter resets and series that first appear inside the window are handled; consecutive windows add up.
-        A target or version without a sample at ``end`` is absent. Raises TelemetryError.
+        Raises TelemetryError.
         """
+        ...
+
+    def history(
+        self, target: Target, *, start: datetime, end: datetime, step_seconds: float
+    ) -> Mapping[float, Mapping[str, Counts]]:
+        """Return the counts of consecutive windows of ``step_seconds``: epoch second of the end -> version -> counts.
+
+        Windows end at multiples of the step, oldest first; what has no sample is absent. Raises TelemetryError.
+        """
+        ...
+
+    def check(self, query: str) -> Collection[frozenset[str]]:
+        """Have a query parsed and evaluated now; return the label names of each row. Raises QueryRejected, TelemetryError."""
         ...
 
     def series(

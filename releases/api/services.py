@@ -48,7 +48,7 @@ class ServiceSerializer(serializers.ModelSerializer[Service]):
         model = Service
         fields = [
             "id", "cluster", "namespace", "name", "title", "host", "port", "virtual_service",
-            "destination_rule", "http_routes", "owners", "policy", "metrics", "stable",
+            "destination_rule", "http_routes", "owners", "policy", "metrics_source", "metrics", "stable",
         ]  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -15,8 +16,9 @@ from releases.domain import BadPlan, DomainError
 from releases.domain.actor import Actor
 from releases.domain.roles import Action
 from releases.flow.authorize import check_may
+from releases.flow.metrics import check_metric
 from releases.flow.record import record
-from services.models import Policy, Service, Version
+from services.models import Metric, Policy, Service, Version
 
 
 class VersionConflict(DomainError):
@@ -69,12 +71,22 @@ def register_version(
     return version, True
 
 
-@transaction.atomic
 def save_catalogue(instance: models.Model, *, by: Actor, changes: Mapping[str, Any]) -> models.Model:
     """Create (an unsaved instance) or change a cluster, service, metric or policy. Raises NotAllowed, BadPlan.
 
     A changed policy counts up its number, which is part of every fingerprint: what was approved under the old one is void.
     """
+    if isinstance(instance, Metric):
+        check_may(Action.EDIT_CATALOGUE, by=by, service=None)
+        tried = copy(instance)
+        for name, value in changes.items():
+            setattr(tried, name, value)
+        check_metric(tried)  # asks Prometheus, so it comes before the transaction
+    return _save_catalogue(instance, by=by, changes=changes)
+
+
+@transaction.atomic
+def _save_catalogue(instance: models.Model, *, by: Actor, changes: Mapping[str, Any]) -> models.Model:
     action = Action.EDIT_POLICIES if isinstance(instance, Policy) else Action.EDIT_CATALOGUE
     check_may(action, by=by, service=instance if isinstance(instance, Service) and instance.pk else None)
     created = instance.pk is None

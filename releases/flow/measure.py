@@ -63,7 +63,7 @@ def window_counts(cluster: Cluster, *, end: datetime, seconds: float) -> dict[Ta
     answer: dict[Target, dict[str, Counts]] | None = cache.get(key)
     if answer is None:
         found = telemetry_of(cluster).window(targets, end=end, seconds=seconds)
-        answer = {target: dict(versions) for target, versions in found.items()}
+        answer = {target: dict(versions) for target, versions in found.counts.items()}
         cache.set(key, answer, timeout=10)
     return answer
 

@@ -157,4 +157,4 @@ def _counts(cluster: Cluster, services: list[Service]) -> tuple[dict[int, dict[s
         )
     except TelemetryError as error:
         return {}, str(error)
-    return {row.pk: dict(found[row.target]) for row in services if row.target in found}, ""
+    return {row.pk: dict(found.counts[row.target]) for row in services if row.target in found.counts}, ""

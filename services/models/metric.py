@@ -5,9 +5,14 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from istio.telemetry import Question
+
 
 class Metric(models.Model):
-    """What is measured, in which unit, and in which direction it is worse."""
+    """What is measured, in which unit, and in which direction it is worse.
+
+    The query templates are those of istio/templates.py; a metric without them is one of the standard figures.
+    """
 
     class Kind(models.TextChoices):
         RATIO = "ratio", _("ratio")
@@ -43,3 +48,8 @@ class Metric(models.Model):
 
     def __str__(self) -> str:
         return self.title or self.name
+
+    @property
+    def question(self) -> Question | None:
+        """What has to be asked for this metric, or None for a standard figure."""
+        return Question(self.name, self.numerator, self.denominator) if self.numerator else None

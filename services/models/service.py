@@ -8,6 +8,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from istio.mesh import DESTINATION_RULE, VIRTUAL_SERVICE, Ref
+from istio.presets import ISTIO, SOURCES
 from istio.telemetry import Target
 from services.models.cluster import Cluster
 from services.models.metric import Metric
@@ -34,6 +35,12 @@ class Service(models.Model):
         Group, models.PROTECT, related_name="services", verbose_name=_("owners"), null=True, blank=True
     )
     policy = models.ForeignKey(Policy, models.PROTECT, related_name="services", verbose_name=_("policy"))
+    metrics_source = models.CharField(
+        _("source of requests and latencies"),
+        max_length=20,
+        choices=[(source.name, source.title) for source in SOURCES.values()],
+        default=ISTIO.name,
+    )
     metrics = models.ManyToManyField(Metric, related_name="services", verbose_name=_("metrics"), blank=True)
     stable = models.ForeignKey(
         "services.Version",
@@ -68,8 +75,8 @@ class Service(models.Model):
 
     @property
     def target(self) -> Target:
-        """How Istio's metrics name this service."""
-        return Target(namespace=self.namespace, service=self.name)
+        """How the metrics of its source name this service."""
+        return Target(namespace=self.namespace, service=self.name, source=self.metrics_source)
 
     @property
     def routes(self) -> list[str] | None:

@@ -14,7 +14,7 @@ from typing import Protocol
 
 import pytest
 
-from istio.telemetry import Counts, Target, Telemetry, TelemetryUnreachable
+from istio.telemetry import Counts, Missing, QueryRejected, Question, Target, Telemetry, TelemetryUnreachable
 from tests.contracts.prometheus_world import PrometheusWorld
 from tests.fakes.telemetry import FakeTelemetry
 
@@ -96,7 +96,7 @@ def target() -> Target:
 
 def between(world: World, target: Target, *, start: datetime, end: datetime) -> dict[str, Counts]:
     found = world.telemetry.window([target], end=end, seconds=(end - start).total_seconds())
-    return dict(found.get(target, {}))
+    return dict(found.counts.get(target, {}))
 
 
 def requests(number: float, *, errors: float = 0.0) -> Counts:
@@ -211,8 +211,8 @@ def test_what_nobody_has_seen_is_absent(world: World, target: Target) -> None:
 
     found = world.telemetry.window([target, other], end=end, seconds=(end - start).total_seconds())
 
-    assert set(found) == {target}
-    assert set(found[target]) == {"v1"}
+    assert set(found.counts) == {target}
+    assert set(found.counts[target]) == {"v1"}
 
 
 def test_all_targets_are_read_at_once_and_kept_apart(world: World, target: Target) -> None:
@@ -226,8 +226,8 @@ def test_all_targets_are_read_at_once_and_kept_apart(world: World, target: Targe
 
     found = world.telemetry.window([target, namesake], end=end, seconds=(end - start).total_seconds())
 
-    assert found[target]["v1"].requests == 4
-    assert found[namesake]["v1"].requests == 9
+    assert found.counts[target]["v1"].requests == 4
+    assert found.counts[namesake]["v1"].requests == 9
 
 
 def test_a_restart_loses_nothing_that_was_scraped_before_it(world: World, target: Target) -> None:
@@ -284,6 +284,70 @@ def test_a_telemetry_that_was_away_at_the_start_does_not_tell_the_whole_life(
     assert between(world, target, start=back, end=end) == {"v1": requests(2)}
 
 
+def test_a_version_that_went_silent_is_stale_and_one_never_seen_is_no_data(
+    world: World, target: Target
+) -> None:
+    world.serve(target, "v1", requests(10))
+    start = world.tick()
+    world.go_silent()
+    end = world.tick()
+    found = world.telemetry.window([target], end=end, seconds=(end - start).total_seconds())
+    world.speak_again()
+    world.tick()
+
+    assert found.of(target, version="v1") is Missing.STALE
+    assert found.of(target, version="v2") is Missing.NO_DATA
+    assert found.of(Target(target.namespace, "order"), version="v1") is Missing.NO_DATA
+
+
+def test_history_is_the_same_windows_again(world: World, target: Target) -> None:
+    world.serve(target, "v1", requests(10))
+    start = world.tick()
+    for number in (5, 9, 7):
+        world.serve(target, "v1", requests(number, errors=number // 9))
+        end = world.tick()
+
+    windows = world.telemetry.history(target, start=start, end=end, step_seconds=1)
+
+    assert list(windows) == sorted(windows)
+    assert windows
+    for at, versions in windows.items():
+        moment = datetime.fromtimestamp(at, tz=UTC)
+        assert versions == between(world, target, start=moment - timedelta(seconds=1), end=moment)
+
+
+def test_a_business_metric_of_one_s_own_is_counted_by_its_template(world: World, target: Target) -> None:
+    asked = Question(
+        "payments",
+        'sum by (namespace, service, version, variant) ($increase(shop_payments_succeeded_total{namespace=~"$namespaces"}))',
+        'sum by (namespace, service, version, variant) ($increase(shop_payments_attempted_total{namespace=~"$namespaces"}))',
+    )
+    seen = Counts(requests=10, errors=0, payments_attempted=4, payments_succeeded=3, conversions=2)
+    world.serve(target, "v2", seen)
+    start = world.tick()
+    world.serve(target, "v2", seen)
+    end = world.tick()
+    found = world.telemetry.window(
+        [target], end=end, seconds=(end - start).total_seconds(), questions=[asked]
+    )
+
+    assert dict(found.counts[target]["v2"].custom) == {"payments": (3, 4)}
+
+
+def test_a_query_that_is_none_is_rejected_and_a_good_one_names_its_labels(
+    world: World, target: Target
+) -> None:
+    world.serve(target, "v1", requests(3))
+    world.tick()
+
+    with pytest.raises(QueryRejected):
+        world.telemetry.check("sum by (service (")
+    labels = world.telemetry.check(
+        "sum by (destination_service_name, destination_version) (istio_requests_total)"
+    )
+    assert frozenset({"destination_service_name", "destination_version"}) in labels
+
+
 def test_series_show_ratios_and_rates_of_every_version(world: World, target: Target) -> None:
     start = world.tick()
     for _ in range(5):
@@ -332,4 +396,5 @@ def test_prometheus_repeating_an_old_sample_is_absent_not_zero(
         [target], end=last_scrape + timedelta(seconds=0.1), seconds=0.09
     )
 
-    assert found == {}
+    assert found.counts == {}
+    assert found.of(target, version="v1") is Missing.STALE

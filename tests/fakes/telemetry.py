@@ -8,6 +8,7 @@ exactly.
 from __future__ import annotations
 
 import math
+import re
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -16,7 +17,17 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from istio.telemetry import Counts, Series, Target, TelemetryError, TelemetryUnreachable
+from istio.telemetry import (
+    Counts,
+    Missing,
+    QueryRejected,
+    Question,
+    Series,
+    Target,
+    TelemetryError,
+    TelemetryUnreachable,
+    Window,
+)
 
 EDGES_MS = (0.5, 1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000, 30000, 60000, math.inf)
 """Istio's own bucket edges, up to a minute."""
@@ -106,21 +117,58 @@ class FakeTelemetry:
         self._failures.append(error)
 
     def window(
-        self, targets: Collection[Target], *, end: datetime, seconds: float
-    ) -> Mapping[Target, Mapping[str, Counts]]:
+        self,
+        targets: Collection[Target],
+        *,
+        end: datetime,
+        seconds: float,
+        questions: Collection[Question] = (),
+    ) -> Window:
         self._answer_or_raise()
         self.windows_read += 1
+        counts: defaultdict[Target, dict[str, Counts]] = defaultdict(dict)
+        missing: defaultdict[Target, dict[str, Missing]] = defaultdict(dict)
         start = end - timedelta(seconds=seconds)
-        found: defaultdict[Target, dict[str, Counts]] = defaultdict(dict)
         for (target, version), history in self._histories.items():
-            heard = not any(
-                silence.covers(moment, target, version)
-                for silence in self._silences
-                for moment in (start, end)
-            )
-            if target in targets and heard and history.begun_by(end):
-                found[target][version] = _counted(history, start=start, end=end)
-        return dict(found)
+            if target not in targets or not history.begun_by(end):
+                continue
+            if self._is_silent(target, version, start=start, end=end):
+                missing[target][version] = Missing.STALE
+                continue
+            found = _counted(history, start=start, end=end)
+            custom = {question.name: _answer_to(question, found) for question in questions}
+            counts[target][version] = replace(found, custom=custom)
+        return Window(counts=dict(counts), missing=dict(missing), queries=("fake",))
+
+    def history(
+        self, target: Target, *, start: datetime, end: datetime, step_seconds: float
+    ) -> Mapping[float, Mapping[str, Counts]]:
+        self._answer_or_raise()
+        first = math.floor(start.timestamp() / step_seconds) + 1
+        last = math.floor(end.timestamp() / step_seconds)
+        windows: defaultdict[float, dict[str, Counts]] = defaultdict(dict)
+        for at in (tick * step_seconds for tick in range(first, last + 1)):
+            moment = datetime.fromtimestamp(at, tz=UTC)
+            begin = moment - timedelta(seconds=step_seconds)
+            for (of, version), history in self._histories.items():
+                silent = self._is_silent(of, version, start=begin, end=moment)
+                if of == target and not silent and history.begun_by(moment):
+                    windows[at][version] = _counted(history, start=begin, end=moment)
+        return dict(windows)
+
+    def check(self, query: str) -> Collection[frozenset[str]]:
+        self._answer_or_raise()
+        if query.count("(") != query.count(")"):
+            raise QueryRejected("Prometheus refused the query with 400: parse error: unclosed parenthesis")
+        return [
+            frozenset(label.strip() for label in labels.split(","))
+            for labels in re.findall(r"by \(([^)]*)\)", query)
+        ]
+
+    def _is_silent(self, target: Target, version: str, *, start: datetime, end: datetime) -> bool:
+        return any(
+            silence.covers(moment, target, version) for silence in self._silences for moment in (start, end)
+        )
 
     def series(
         self, target: Target, *, start: datetime, end: datetime, step_seconds: float
@@ -160,6 +208,17 @@ def _counted(history: _History, *, start: datetime, end: datetime) -> Counts:
         last = math.floor((min(until, end) - since).total_seconds() * traffic.rps)
         parts.append(_requests(traffic, np.arange(first, max(first, last))))
     return _sum(parts)
+
+
+def _answer_to(question: Question, counts: Counts) -> tuple[float, float | None]:
+    """Answer a template that names the shop's counters of payments; anything else counts requests."""
+
+    def value(template: str) -> float:
+        if "payments_succeeded" in template:
+            return counts.payments_succeeded or 0.0
+        return (counts.payments_attempted or 0.0) if "payments_attempted" in template else counts.requests
+
+    return value(question.numerator), value(question.denominator) if question.denominator else None
 
 
 def _requests(traffic: Traffic, numbers: NDArray[np.int64]) -> Counts:
@@ -202,11 +261,11 @@ def _sum(parts: Sequence[Counts]) -> Counts:
         for edge, number in part.latency_bucket.items():
             buckets[edge] += number
     sums: dict[str, float] = {"requests": 0.0, "errors": 0.0}
-    for name in (item.name for item in fields(Counts) if item.name != "latency_bucket"):
+    for name in (item.name for item in fields(Counts) if item.name not in {"latency_bucket", "custom"}):
         told = [value for part in parts if (value := getattr(part, name)) is not None]
         if told:
             sums[name] = sum(told)
-    return Counts(latency_bucket=dict(sorted(buckets.items())), **sums)
+    return Counts(latency_bucket=dict(sorted(buckets.items())), **sums)  # type: ignore[arg-type]  # names come from Counts itself
 
 
 def _figures(counts: Counts, *, seconds: float) -> dict[str, float]:

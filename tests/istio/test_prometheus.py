@@ -12,7 +12,7 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from istio.prometheus import PrometheusTelemetry
-from istio.telemetry import QueryRejected, Target, TelemetryUnreachable
+from istio.telemetry import Missing, QueryRejected, Target, TelemetryUnreachable
 
 pytestmark = pytest.mark.enable_socket
 
@@ -106,7 +106,12 @@ def test_a_value_that_is_no_number_is_absent(httpserver: HTTPServer, telemetry: 
         answer([row("NaN", destination_version="v1"), row("+Inf", destination_version="v2", le="+Inf")])
     )
 
-    assert ask(telemetry) == {}
+    found = telemetry.window([PRODUCT], end=NOW, seconds=15)
+
+    assert found.counts == {}
+    assert found.of(PRODUCT, version="v1") is Missing.NOT_A_NUMBER
+    assert found.of(PRODUCT, version="v2") is Missing.NOT_A_NUMBER
+    assert found.of(PRODUCT, version="v3") is Missing.NO_DATA
 
 
 def test_an_error_is_a_5xx_or_a_failed_grpc_call(
@@ -126,7 +131,7 @@ def test_an_error_is_a_5xx_or_a_failed_grpc_call(
 
     httpserver.expect_request("/api/v1/query").respond_with_handler(respond)
 
-    counts = telemetry.window([PRODUCT], end=NOW, seconds=15)[PRODUCT]["v1"]
+    counts = telemetry.window([PRODUCT], end=NOW, seconds=15).counts[PRODUCT]["v1"]
 
     assert (counts.requests, counts.errors) == (31, 3)
 
@@ -145,7 +150,7 @@ def test_the_number_of_queries_does_not_depend_on_the_number_of_services(
 
 
 def test_nothing_is_asked_about_no_service(httpserver: HTTPServer, telemetry: PrometheusTelemetry) -> None:
-    assert telemetry.window([], end=NOW, seconds=15) == {}
+    assert telemetry.window([], end=NOW, seconds=15).counts == {}
     assert httpserver.log == []
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from istio import promql
+from istio.presets import ISTIO, SPRING_BOOT
 from istio.telemetry import Target
 
 PRODUCT = Target("shop", "product")
@@ -18,15 +19,15 @@ HOSTILE = Target('shop"} or vector(1) #', "pro\nduct\\")
 
 def every_query(target: Target) -> dict[str, str]:
     found = {
-        "requests": promql.requests([target], reporter="source", seconds=15),
-        "buckets": promql.latency_buckets([target], reporter="source", seconds=0.25),
-        "sum": promql.latency_sum([target], reporter="destination", seconds=15),
+        "requests": promql.requests([target], source=ISTIO, seconds=15),
+        "buckets": promql.latency_buckets([target], source=ISTIO, seconds=0.25),
+        "sum": promql.latency_sum([target], source=SPRING_BOOT, seconds=15),
         "business": promql.business("shop_conversions_total", [target], seconds=15),
         "splitting": promql.splitting_services("shop_", [target]),
         "age": promql.newest_sample_age(),
-        "scrapes": promql.scrape_count(target, reporter="source", seconds=120),
+        "scrapes": promql.scrape_count(target, source=ISTIO, seconds=120),
     }
-    found |= promql.figures(target, reporter="source", seconds=60)
+    found |= promql.figures(target, source=ISTIO, seconds=60)
     for splits_users in (True, False):
         figures = promql.business_figures(target, prefix="shop_", splits_users=splits_users, seconds=60)
         found |= {f"{figure}_{splits_users}": query for figure, query in figures.items()}
@@ -52,14 +53,14 @@ def test_prometheus_own_parser_takes_every_query(target: Target, tmp_path: Path)
 
 
 def test_a_name_cannot_end_its_string() -> None:
-    query = promql.requests([HOSTILE], reporter="source", seconds=15)
+    query = promql.requests([HOSTILE], source=ISTIO, seconds=15)
 
     assert '"shop"}' not in query
     assert "\n" not in query
 
 
 def test_names_are_matched_literally() -> None:
-    query = promql.requests([Target("shop", "a.b")], reporter="source", seconds=15)
+    query = promql.requests([Target("shop", "a.b")], source=ISTIO, seconds=15)
 
     assert r'destination_service_name=~"a\\.b"' in query
 
@@ -67,7 +68,7 @@ def test_names_are_matched_literally() -> None:
 def test_many_services_are_asked_for_by_namespace() -> None:
     targets = [Target("shop", f"service-{number}") for number in range(500)]
 
-    query = promql.requests(targets, reporter="source", seconds=15)
+    query = promql.requests(targets, source=ISTIO, seconds=15)
 
     assert 'destination_service_namespace=~"shop"' in query
     assert "destination_service_name=~" not in query

@@ -168,6 +168,23 @@ export interface paths {
         patch: operations["metrics_partial_update"];
         trace?: never;
     };
+    "/api/v1/metrics/presets/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Metrics ready to be taken over: send one of them, changed or not, to ``metrics/``. */
+        get: operations["metrics_presets_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/overview/": {
         parameters: {
             query?: never;
@@ -1062,7 +1079,12 @@ export interface components {
             /** @description Sent back as X-CSRFToken with every write; sessions only. */
             csrf_token?: string;
         };
-        /** @description ``margin`` is in the metric's unit: how much worse the candidate may be. Query templates are PromQL. */
+        /**
+         * @description ``margin`` is in the metric's unit: how much worse the candidate may be.
+         *
+         *     ``numerator`` and ``denominator`` are PromQL with ``$increase(counter{...})``, ``$window``, ``$namespaces`` and ``$services``;
+         *     their result carries the labels ``service`` and ``version``. They are checked when saved, by Prometheus too if it answers.
+         */
         Metric: {
             readonly id: number;
             name: string;
@@ -1090,7 +1112,12 @@ export interface components {
          * @enum {string}
          */
         MetricKindEnum: "ratio" | "latency" | "rate" | "count" | "mean";
-        /** @description ``margin`` is in the metric's unit: how much worse the candidate may be. Query templates are PromQL. */
+        /**
+         * @description ``margin`` is in the metric's unit: how much worse the candidate may be.
+         *
+         *     ``numerator`` and ``denominator`` are PromQL with ``$increase(counter{...})``, ``$window``, ``$namespaces`` and ``$services``;
+         *     their result carries the labels ``service`` and ``version``. They are checked when saved, by Prometheus too if it answers.
+         */
         MetricRequest: {
             name: string;
             title: string;
@@ -1108,6 +1135,12 @@ export interface components {
             /** Query template of the denominator */
             denominator?: string;
         };
+        /**
+         * @description * `istio` - Istio
+         *     * `spring_boot` - Spring Boot (Micrometer)
+         * @enum {string}
+         */
+        MetricsSourceEnum: "istio" | "spring_boot";
         Overview: {
             /** Format: date-time */
             generated_at: string;
@@ -1288,7 +1321,12 @@ export interface components {
             kiali_url?: string;
             time_zone?: string;
         };
-        /** @description ``margin`` is in the metric's unit: how much worse the candidate may be. Query templates are PromQL. */
+        /**
+         * @description ``margin`` is in the metric's unit: how much worse the candidate may be.
+         *
+         *     ``numerator`` and ``denominator`` are PromQL with ``$increase(counter{...})``, ``$window``, ``$namespaces`` and ``$services``;
+         *     their result carries the labels ``service`` and ``version``. They are checked when saved, by Prometheus too if it answers.
+         */
         PatchedMetricRequest: {
             name?: string;
             title?: string;
@@ -1358,6 +1396,8 @@ export interface components {
             http_routes?: string[];
             owners?: number | string | null;
             policy?: number | string;
+            /** Source of requests and latencies */
+            metrics_source?: components["schemas"]["MetricsSourceEnum"];
             metrics?: string[];
         };
         /** @description A person: id and the name people read. */
@@ -1446,6 +1486,19 @@ export interface components {
             guard_allowed?: boolean;
             /** Approval by API token allowed */
             token_approval_allowed?: boolean;
+        };
+        /** @description A metric that Weir knows the queries of. */
+        Preset: {
+            name: string;
+            title: string;
+            kind: string;
+            role: string;
+            direction: string;
+            unit: string;
+            /** Format: double */
+            margin: number;
+            numerator: string;
+            denominator: string;
         };
         /**
          * @description ``baseline_from`` says whether the objects were read just now (``live``) or fixed at submission
@@ -1646,6 +1699,8 @@ export interface components {
             http_routes?: string[];
             owners?: number | string | null;
             policy: number | string;
+            /** Source of requests and latencies */
+            metrics_source?: components["schemas"]["MetricsSourceEnum"];
             metrics?: string[];
             readonly stable: components["schemas"]["VersionRef"] | null;
         };
@@ -1672,6 +1727,8 @@ export interface components {
             http_routes?: string[];
             owners?: number | string | null;
             policy: number | string;
+            /** Source of requests and latencies */
+            metrics_source?: components["schemas"]["MetricsSourceEnum"];
             metrics?: string[];
         };
         /**
@@ -3010,6 +3067,73 @@ export interface operations {
                 };
             };
             502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    metrics_presets_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Preset"][];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -48,7 +48,7 @@ def last_minute(services: Sequence[Service], *, now: datetime) -> dict[int, Numb
         for service in mine:
             versions = {
                 name: figures_of(counts, seconds=WINDOW_SECONDS)
-                for name, counts in counted.get(service.target, {}).items()
+                for name, counts in counted.counts.get(service.target, {}).items()
             }
             found[service.pk] = {
                 name: {"success_ratio": one.success_ratio, "rps": one.rps, "p95_ms": one.p95_ms}
