@@ -265,7 +265,7 @@ def _sum(parts: Sequence[Counts]) -> Counts:
         told = [value for part in parts if (value := getattr(part, name)) is not None]
         if told:
             sums[name] = sum(told)
-    return Counts(latency_bucket=dict(sorted(buckets.items())), **sums)  # type: ignore[arg-type]  # names come from Counts itself
+    return Counts(latency_bucket=dict(sorted(buckets.items())), custom={}, **sums)
 
 
 def _figures(counts: Counts, *, seconds: float) -> dict[str, float]:

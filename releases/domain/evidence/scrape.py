@@ -78,6 +78,7 @@ def total(parts: Sequence[Counts]) -> Counts | None:
         errors=sum(part.errors for part in parts),
         latency_bucket=dict(sorted(buckets.items())),
         latency_sum_ms=sum(part.latency_sum_ms for part in parts),
+        custom={},
         **optional,
     )
 
