@@ -1,0 +1,138 @@
+"""The test of counts: is the candidate's rate of events more than ``r0`` times the stable one's, plus a slack?
+
+Given the events of both versions in one scrape, the candidate's part is binomial whatever befalls both. Each alternative
+"rho times m" is a bet on that part; its log evidence is tempered by the dispersion and capped per scrape. Bets may begin at
+any scrape (onset mixture), so that the past of a healthy hour does not hide a fault. Ville's inequality bounds how often the
+evidence of a tolerable candidate ever reaches 1 / alpha by alpha. After Robbins 1970 and Howard et al. 2021.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from math import exp, log, log1p
+
+from releases.domain.evidence.dispersion import Dispersion, learn_pair, learn_stable
+from releases.domain.evidence.settings import ALTERNATIVES, CountRule, Settings, Worse
+
+_NOTHING = -745.0
+"""Log of the smallest positive number: a bet that lost everything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Events and exposure of both versions in one scrape: errors of requests, failures of payments."""
+
+    x_c: float
+    a_c: float
+    x_s: float
+    a_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class CountTest:
+    """What one test has seen. ``bets`` are log evidence per alternative, ``unspent`` the onset weight still in hand.
+
+    ``stable`` and ``candidate`` are (events, exposure): of the stable version since it is watched, of the candidate and of
+    the stable version beside it since the candidate started.
+    """
+
+    bets: tuple[float, ...] = (_NOTHING,) * len(ALTERNATIVES)
+    unspent: float = 1.0
+    scrapes: int = 0
+    dispersion: Dispersion = field(default_factory=Dispersion)
+    stable: tuple[float, float] = (0.0, 0.0)
+    beside: tuple[float, float] = (0.0, 0.0)
+    candidate: tuple[float, float] = (0.0, 0.0)
+
+    @property
+    def stable_rate(self) -> float:
+        """The running rate of the stable version, never 0."""
+        return (self.stable[0] + 0.5) / (self.stable[1] + 1.0)
+
+    @property
+    def log_e(self) -> float:
+        """Log of the e-value: the mean over the alternatives plus what is not yet bet."""
+        top = max(self.bets)
+        mixed = sum(exp(bet - top) for bet in self.bets) / len(self.bets)
+        ahead = top + log(mixed)
+        return _log_add(ahead, log(self.unspent)) if self.unspent > 0 else ahead
+
+
+def learn(test: CountTest, *, x: float, a: float) -> CountTest:
+    """Learn the stable version's rate and clumps from a scrape in which there is no candidate."""
+    if a <= 0:
+        return test
+    known = learn_stable(test.dispersion, x=x, a=a, rate=test.stable_rate)
+    return replace(test, dispersion=known, stable=_plus(test.stable, x, a))
+
+
+def bet(
+    test: CountTest, pair: Pair, *, rule: CountRule, settings: Settings, learns: bool = True
+) -> CountTest:
+    """Take one scrape into the evidence. A scrape without exposure or events of either version changes nothing but totals."""
+    if pair.a_c <= 0 or pair.a_s <= 0:
+        return test
+    rho = tolerated_ratio(rule, stable_rate=test.stable_rate)
+    phi = tempering(test, pair, rho=rho, rule=rule, settings=settings)
+    cap = settings.cap(rule.weight)
+    fresh = _onset(test, settings)
+    log_fresh = log(fresh) if fresh > 0 else _NOTHING
+    x = pair.x_c + pair.x_s
+    base = pair.a_c * rho + pair.a_s
+    bets = tuple(
+        max(
+            _log_add(held, log_fresh)
+            + min(cap, (pair.x_c * log_m - x * log((pair.a_c * rho * m + pair.a_s) / base)) / phi),
+            _NOTHING,
+        )
+        for held, (m, log_m) in zip(test.bets, _alternatives(rule.worse), strict=True)
+    )
+    known = (
+        learn_pair(test.dispersion, x_c=pair.x_c, a_c=pair.a_c, x_s=pair.x_s, a_s=pair.a_s)
+        if learns
+        else test.dispersion
+    )
+    return CountTest(
+        bets=bets,
+        unspent=max(test.unspent - fresh, 0.0),
+        scrapes=test.scrapes + 1,
+        dispersion=known,
+        stable=_plus(test.stable, pair.x_s, pair.a_s),
+        beside=_plus(test.beside, pair.x_s, pair.a_s),
+        candidate=_plus(test.candidate, pair.x_c, pair.a_c),
+    )
+
+
+def tolerated_ratio(rule: CountRule, *, stable_rate: float) -> float:
+    """Return rho, the largest ratio candidate / stable that is still no harm."""
+    return rule.r0 + rule.slack / stable_rate
+
+
+def tempering(test: CountTest, pair: Pair, *, rho: float, rule: CountRule, settings: Settings) -> float:
+    """Return phi: what the clumps seen so far and the shared fate of few pods leave of one scrape's evidence."""
+    share = pair.a_c * rho / (pair.a_c * rho + pair.a_s)
+    clumps = test.dispersion.phi(prior=rule.phi, prior_weight=settings.dispersion_weight)
+    return clumps + rule.psi * (pair.x_c + pair.x_s) * share * (1 - share)
+
+
+def _onset(test: CountTest, settings: Settings) -> float:
+    """Return the weight of the bets that begin at this scrape."""
+    if test.scrapes == 0:
+        return min(settings.onset_first, test.unspent)
+    return min((1 - settings.onset_first) / settings.onset_scrapes, test.unspent)
+
+
+@lru_cache(maxsize=4)
+def _alternatives(worse: Worse) -> tuple[tuple[float, float], ...]:
+    up = ALTERNATIVES if worse is Worse.HIGHER else tuple(1 / m for m in ALTERNATIVES)
+    return tuple((m, log(m)) for m in up)
+
+
+def _log_add(a: float, b: float) -> float:
+    high, low = (a, b) if a >= b else (b, a)
+    return high + log1p(exp(low - high))
+
+
+def _plus(total: tuple[float, float], x: float, a: float) -> tuple[float, float]:
+    return (total[0] + x, total[1] + a)

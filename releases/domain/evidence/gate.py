@@ -1,0 +1,155 @@
+"""May it go on? The excess harm that cannot be excluded, times what the next step would expose, must fit the blast budget."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import exp, inf, log, sqrt
+
+from releases.domain.evidence.averaging import MeanTest
+from releases.domain.evidence.bounds import Interval, rate_interval
+from releases.domain.evidence.counting import CountTest, tolerated_ratio
+from releases.domain.evidence.judgement import MetricEvidence
+from releases.domain.evidence.settings import CountRule, Settings
+from releases.domain.evidence.state import State
+from releases.domain.evidence.weighing import SHARE_TESTS, count_rules, edge_of
+
+_FAR = 1e12
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What the gate still waits for: the slowest metric, the candidate's requests at which it opens, minutes until then."""
+
+    metric: str
+    requests: float | None
+    minutes: float | None
+
+
+def evidence_of(state: State, *, settings: Settings) -> tuple[MetricEvidence, ...]:
+    """Return every metric's evidence, with what the gate of the current step asks of it."""
+    counts = [_count_evidence(name, rule, state, settings) for name, rule in count_rules(settings).items()]
+    means = [
+        MetricEvidence(
+            metric=rule.metric,
+            weight=rule.weight,
+            log_e=test.log_e(eta=settings.mean_eta),
+            candidate=(test.candidate.total, test.candidate.count),
+            stable=(test.beside.total, test.beside.count),
+            interval=change_of(test, beta=settings.beta, eta=settings.mean_eta),
+            tolerated=rule.margin,
+            limit=rule.final_margin if is_last(state) else None,
+            phi=rule.phi,
+        )
+        for rule in settings.means
+        for test in [state.means[rule.metric]]
+    ]
+    return (*counts, *means)
+
+
+def is_last(state: State) -> bool:
+    """Whether nothing follows the current step but the promotion."""
+    return state.step is not None and state.step >= len(state.steps) - 1
+
+
+def is_open(evidence: tuple[MetricEvidence, ...]) -> bool:
+    """Whether every metric that is asked shows enough."""
+    return all(metric.satisfies for metric in evidence)
+
+
+def opening_of(state: State, evidence: tuple[MetricEvidence, ...], *, settings: Settings) -> Opening:
+    """Say which metric the gate waits for longest, and when it opens at the rate of this step if the candidate is as good."""
+    slowest, most = "", -1.0
+    for metric in evidence:
+        if metric.satisfies or metric.limit is None:
+            continue
+        test = state.counts.get(metric.metric)
+        missing = inf
+        if test is not None and test.candidate[1] > 0:
+            needed = exposure_needed(test, limit=metric.limit, phi=metric.phi, beta=settings.beta)
+            if needed is not None:
+                missing = max(needed - test.candidate[1], 0.0) * state.requests[0] / test.candidate[1]
+        if missing > most:
+            slowest, most = metric.metric, missing
+    if most in {inf, -1.0}:
+        return Opening(slowest, None, None)
+    rate = state.in_step_requests[0] / state.seconds_in_step if state.seconds_in_step > 0 else 0.0
+    return Opening(slowest, state.requests[0] + most, most / rate / 60 if rate > 0 else None)
+
+
+def excess_of(test: CountTest, *, phi: float, beta: float) -> Interval | None:
+    """Return the anytime-valid interval of candidate rate less stable rate, over the time in which both ran."""
+    if test.candidate[1] <= 0 or test.beside[1] <= 0:
+        return None
+    centre = test.stable_rate
+    mine = rate_interval(
+        events=test.candidate[0], exposure=test.candidate[1], centre=centre, beta=beta, phi=phi
+    )
+    theirs = rate_interval(events=test.beside[0], exposure=test.beside[1], centre=centre, beta=beta, phi=phi)
+    return Interval(low=mine.low - theirs.high, high=mine.high - theirs.low)
+
+
+def change_of(test: MeanTest, *, beta: float, eta: float) -> Interval | None:
+    """Return the anytime-valid interval of the relative change of a mean in its harmful direction (normal mixture)."""
+    variance = max(test.weights, test.squares)
+    if variance <= 0:
+        return None
+    middle = test.difference / test.weights
+    width = sqrt((variance + eta) * (2 * log(1 / beta) + log((variance + eta) / eta))) / test.weights
+    return Interval(low=middle - width, high=middle + width)
+
+
+def exposure_needed(test: CountTest, *, limit: float, phi: float, beta: float) -> float | None:
+    """Return the candidate's exposure at which the gate opens if it is as good as the stable version; None if never in sight.
+
+    The stable version's exposure is taken to grow in proportion.
+    """
+    beside_each = test.beside[1] / test.candidate[1]
+    rate = test.stable_rate
+
+    def opens(exposure: float) -> bool:
+        beside = exposure * beside_each
+        mine = rate_interval(events=rate * exposure, exposure=exposure, centre=rate, beta=beta, phi=phi)
+        theirs = rate_interval(events=rate * beside, exposure=beside, centre=rate, beta=beta, phi=phi)
+        return mine.high - theirs.low < limit
+
+    low, high = log(10.0), log(20.0)
+    while not opens(exp(high)):
+        low, high = high, high + log(4.0)
+        if exp(high) > _FAR:
+            return None
+    for _ in range(6):
+        middle = (low + high) / 2
+        low, high = (low, middle) if opens(exp(middle)) else (middle, high)
+    return exp(high)
+
+
+def _count_evidence(name: str, rule: CountRule, state: State, settings: Settings) -> MetricEvidence:
+    test = state.counts[name]
+    phi = test.dispersion.phi(prior=rule.phi, prior_weight=settings.dispersion_weight)
+    is_share = name in SHARE_TESTS
+    return MetricEvidence(
+        metric=name,
+        weight=rule.weight,
+        log_e=test.log_e,
+        candidate=test.candidate,
+        stable=test.beside,
+        interval=None if is_share else excess_of(test, phi=phi, beta=settings.beta),
+        tolerated=rule.r0
+        if is_share
+        else (tolerated_ratio(rule, stable_rate=test.stable_rate) - 1) * test.stable_rate,
+        limit=_limit(rule, test, state, settings),
+        phi=phi,
+        edge_ms=edge_of(state, name),
+    )
+
+
+def _limit(rule: CountRule, test: CountTest, state: State, settings: Settings) -> float | None:
+    """Return the excess rate the gate still allows: the final margin, or seconds of failing over seconds of exposure."""
+    if rule.final_margin is None or state.step is None:
+        return None
+    if is_last(state):
+        return rule.final_margin
+    following = state.steps[state.step + 1]
+    per_request = test.candidate[1] / state.requests[0] if state.requests[0] > 0 else 1.0
+    exposed = following.weight / 100 * following.seconds * per_request
+    return settings.blast_seconds / exposed if exposed > 0 else None

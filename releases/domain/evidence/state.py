@@ -1,0 +1,80 @@
+"""What the judge knows after a look: everything the next look needs, as values that can be stored and read back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from math import inf, isinf
+from typing import Any
+
+from releases.domain.evidence.averaging import MeanTest, Moments
+from releases.domain.evidence.counting import CountTest
+from releases.domain.evidence.dispersion import Dispersion
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedStep:
+    """A step as the judge knows it. ``splits`` is False where header rules decide who is routed: no sample ratio then."""
+
+    weight: float
+    seconds: float
+    splits: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The judge's memory of one release. ``rolled_back_by`` is the metric that decided, empty while none has.
+
+    ``buckets`` is the stable version's latency before the candidate is judged by it, ``edges`` what was fixed from it.
+    ``scrapes`` counts looks with the candidate under traffic, ``in_step`` those since the weight last changed; ``blanks``
+    counts looks in a row that showed nothing.
+    """
+
+    steps: tuple[PlannedStep, ...] = ()
+    counts: Mapping[str, CountTest] = field(default_factory=dict)
+    means: Mapping[str, MeanTest] = field(default_factory=dict)
+    buckets: Mapping[float, float] = field(default_factory=dict)
+    edges: tuple[float, ...] = ()
+    weight: float = 0.0
+    step: int | None = None
+    scrapes: int = 0
+    in_step: int = 0
+    seconds: float = 0.0
+    seconds_in_step: float = 0.0
+    blanks: int = 0
+    requests: tuple[float, float] = (0.0, 0.0)
+    in_step_requests: tuple[float, float] = (0.0, 0.0)
+    rolled_back_by: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return plain values for a JSON column; ``from_json`` reads them back without loss."""
+        data = asdict(self)
+        data["buckets"] = [["+Inf" if isinf(edge) else edge, n] for edge, n in self.buckets.items()]
+        return data
+
+    @classmethod
+    def from_json(cls, given: Mapping[str, Any]) -> State:
+        """Read what ``as_json`` wrote."""
+        data = dict(given)
+        return cls(
+            **{
+                **data,
+                "steps": tuple(PlannedStep(**step) for step in data["steps"]),
+                "counts": {name: _count_test(test) for name, test in data["counts"].items()},
+                "means": {name: _mean_test(test) for name, test in data["means"].items()},
+                "buckets": {inf if edge == "+Inf" else edge: n for edge, n in data["buckets"]},
+                "edges": tuple(data["edges"]),
+                "requests": tuple(data["requests"]),
+                "in_step_requests": tuple(data["in_step_requests"]),
+            }
+        )
+
+
+def _count_test(given: Mapping[str, Any]) -> CountTest:
+    pairs = {name: tuple(given[name]) for name in ("bets", "stable", "beside", "candidate")}
+    return CountTest(**{**given, **pairs, "dispersion": Dispersion(**given["dispersion"])})
+
+
+def _mean_test(given: Mapping[str, Any]) -> MeanTest:
+    moments = {name: Moments(**given[name]) for name in ("memory", "candidate", "beside")}
+    return MeanTest(**{**given, **moments})

@@ -1,0 +1,142 @@
+"""Take one look into every test: which counts of both versions belong to which test, and when a test may not count."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import lru_cache
+
+from releases.domain.evidence import averaging, counting
+from releases.domain.evidence.averaging import MeanTest
+from releases.domain.evidence.counting import CountTest, Pair
+from releases.domain.evidence.look import Look, Tally
+from releases.domain.evidence.settings import SLOW_SHARES, CountRule, Settings, Worse
+from releases.domain.evidence.slowness import add_buckets, edges_of, slow_of
+from releases.domain.evidence.state import State
+
+WHOLE = 100.0
+_BASELINE_EXPOSURE = 20.0
+"""The frozen stable rate counts as this many times the candidate's exposure."""
+_BASELINE_PRIOR = 500.0
+SHARE_TESTS = ("sample_ratio_high", "sample_ratio_low")
+
+
+@lru_cache(maxsize=64)
+def count_rules(settings: Settings) -> Mapping[str, CountRule]:
+    """Name every count test with the rule it follows; the weight of a family is split evenly over its tests."""
+    slow = replace(settings.slow, weight=settings.slow.weight / len(SLOW_SHARES))
+    high = replace(settings.share, weight=settings.share.weight / len(SHARE_TESTS))
+    low = replace(high, r0=1 / high.r0, worse=Worse.LOWER)
+    return {
+        **{rule.metric: rule for rule in settings.ratios},
+        **{slow_name(share): slow for share in SLOW_SHARES},
+        **dict(zip(SHARE_TESTS, (high, low), strict=True)),
+        "baseline": settings.baseline,
+    }
+
+
+def slow_name(share: float) -> str:
+    """Name the test of the edge that this share of the stable requests exceeds."""
+    return f"slow_{share * 100:g}"
+
+
+def edge_of(state: State, name: str) -> float | None:
+    """Return the latency edge in ms of a test, None where it has none."""
+    edges = dict(zip(map(slow_name, SLOW_SHARES), state.edges, strict=False))
+    return edges.get(name)
+
+
+def learn(state: State, stable: Tally, *, settings: Settings) -> State:
+    """Learn from the stable version while there is no candidate: rates, clumps, the histogram, the means."""
+    state = replace(state, buckets=add_buckets(state.buckets, stable.buckets))
+    counts = dict(state.counts)
+    for rule in settings.ratios:
+        if (pair := stable.ratio(rule.metric)) is not None:
+            counts[rule.metric] = counting.learn(counts[rule.metric], x=pair[0], a=pair[1])
+    means = dict(state.means)
+    for metric, test in means.items():
+        if (moments := stable.mean(metric)) is not None:
+            means[metric] = averaging.remember(test, moments, settings=settings)
+    return replace(state, counts=counts, means=means)
+
+
+def weigh(state: State, look: Look, *, stable: Tally, candidate: Tally, settings: Settings) -> State:
+    """Take one look at both versions into every test that may count it."""
+    state = _with_edges(state, stable, settings=settings)
+    is_warm = state.scrapes > settings.warm_up_scrapes and state.in_step > settings.settle_scrapes
+    pairs = _ratio_pairs(stable, candidate, settings=settings)
+    if is_warm:
+        pairs |= _slow_pairs(state, stable, candidate)
+    if state.in_step > 1 and _splits(state):
+        pairs |= share_pairs(look.weight, stable=stable, candidate=candidate)
+    if look.weight >= WHOLE:
+        pairs["baseline"] = _baseline_pair(state.counts["errors"], candidate)
+    rules, counts = count_rules(settings), dict(state.counts)
+    for name, pair in pairs.items():
+        counts[name] = counting.bet(counts[name], pair, rule=rules[name], settings=settings)
+    means = _means(state, stable, candidate, is_warm=is_warm, settings=settings)
+    return replace(state, counts=counts, means=means)
+
+
+def share_pairs(weight: float, *, stable: Tally, candidate: Tally) -> dict[str, Pair]:
+    """Requests as events, declared weights as exposure; nothing to compare at 0 and 100 %."""
+    if not 0 < weight < WHOLE:
+        return {}
+    pair = Pair(x_c=candidate.requests, a_c=weight, x_s=stable.requests, a_s=WHOLE - weight)
+    return dict.fromkeys(SHARE_TESTS, pair)
+
+
+def _ratio_pairs(stable: Tally, candidate: Tally, *, settings: Settings) -> dict[str, Pair]:
+    pairs = {}
+    for rule in settings.ratios:
+        mine, theirs = candidate.ratio(rule.metric), stable.ratio(rule.metric)
+        if mine is not None and theirs is not None:
+            pairs[rule.metric] = Pair(*mine, *theirs)
+    return pairs
+
+
+def _slow_pairs(state: State, stable: Tally, candidate: Tally) -> dict[str, Pair]:
+    pairs = {}
+    for share, edge in zip(SLOW_SHARES, state.edges, strict=False):
+        mine, theirs = slow_of(candidate, edge=edge), slow_of(stable, edge=edge)
+        if mine is not None and theirs is not None:
+            pairs[slow_name(share)] = Pair(*mine, *theirs)
+    return pairs
+
+
+def _baseline_pair(errors: CountTest, candidate: Tally) -> Pair:
+    """Compare with the stable version's rate as it was when it last had traffic."""
+    rate = (errors.stable[0] + 0.5) / (errors.stable[1] + _BASELINE_PRIOR)
+    exposure = _BASELINE_EXPOSURE * candidate.requests
+    return Pair(x_c=candidate.errors, a_c=candidate.requests, x_s=exposure * rate, a_s=exposure)
+
+
+def _means(
+    state: State, stable: Tally, candidate: Tally, *, is_warm: bool, settings: Settings
+) -> dict[str, MeanTest]:
+    means = dict(state.means)
+    for rule in settings.means:
+        mine, theirs = candidate.mean(rule.metric), stable.mean(rule.metric)
+        if theirs is None:
+            continue
+        if mine is None or (rule.metric == "latency" and not is_warm):
+            means[rule.metric] = averaging.remember(means[rule.metric], theirs, settings=settings)
+        else:
+            means[rule.metric] = averaging.weigh(
+                means[rule.metric], mine, theirs, rule=rule, settings=settings
+            )
+    return means
+
+
+def _with_edges(state: State, stable: Tally, *, settings: Settings) -> State:
+    """Fix the latency edges at the candidate's start, or as soon as the stable version has had enough requests."""
+    if state.edges:
+        return state
+    if edges := edges_of(state.buckets):
+        return replace(state, edges=edges)
+    return replace(state, buckets=add_buckets(state.buckets, stable.buckets))
+
+
+def _splits(state: State) -> bool:
+    steps = state.steps
+    return state.step is None or state.step >= len(steps) or steps[state.step].splits
