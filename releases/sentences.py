@@ -106,6 +106,7 @@ def _reasons() -> Mapping[str, str]:
         Reason.GUARD_FAILED: _("A guard failed: %(sentence)s"),
         Reason.EVIDENCE_UNCLEAR: _("The evidence stayed unclear for as long as the plan allows."),
         Reason.ROLLED_BACK_BY_PERSON: _("Rolled back by a person."),
+        Reason.ROLLED_BACK_BY_FREEZE: _("Rolled back because the freeze %(name)s began, which says so."),
         Reason.COMPLETED: _("Completed: %(candidate)s is the stable version now."),
         Reason.ENDED_BY_PERSON: _("Ended by a person."),
     }

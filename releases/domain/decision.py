@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, assert_never
 
+from releases.domain.calendar import Effect
 from releases.domain.evidence import Outcome
 from releases.domain.plan import Gate, Plan, Step
 from releases.domain.reasons import Reason
@@ -20,12 +21,25 @@ LOOK_AGAIN = timedelta(seconds=15)
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """What the calendar says at this moment: closed by what, and until when as far as it knows."""
+    """What the calendar says at this moment: closed by what, and until when as far as it knows.
+
+    ``effect`` is what the freeze that holds does to a rollout that is running.
+    """
 
     is_open: bool = True
     code: Reason = Reason.WAITING_FOR_WINDOW
     name: str = ""
     next_open: datetime | None = None
+    effect: Effect = Effect.HOLD
+
+    def bars(self, *, begun: bool) -> bool:
+        """Say whether a forward write must wait. ``begun``: it only finishes the step that was begun."""
+        finishes = begun and self.code is Reason.HELD_BY_FREEZE and self.effect is Effect.FINISH_STEP
+        return not self.is_open and not finishes
+
+    @property
+    def rolls_back(self) -> bool:
+        return not self.is_open and self.code is Reason.HELD_BY_FREEZE and self.effect is Effect.ROLL_BACK
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +57,11 @@ class Run:
     @property
     def is_written(self) -> bool:
         return self.written is not None and self.written == self.desired
+
+    @property
+    def goes_down(self) -> bool:
+        """Say whether what is still to be written is less than the candidate has."""
+        return self.written is not None and self.desired < self.written
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,12 +164,7 @@ def _approved(facts: Facts, now: datetime) -> Action:
 
 def _paused(facts: Facts, now: datetime) -> Action:
     """Traffic stays, the bake stands still; guards still judge, and a smaller weight is still written."""
-    if (
-        facts.run
-        and facts.run.written is not None
-        and facts.run.desired < facts.run.written
-        and not facts.drifted
-    ):
+    if facts.run and facts.run.goes_down and not facts.drifted:
         return Shift(facts.run.position)
     return _guarded(facts, now) or Wait(_next_look(facts, now), Reason.PAUSED_BY_PERSON)
 
@@ -164,7 +178,9 @@ def _running(facts: Facts, now: datetime) -> Action:
     if run is None:
         return _reason_not_to_begin(facts, now, position=0) or Shift(0)
     if not run.is_written:
-        return _barred(facts, now, position=run.position) or _write(facts, run)
+        # A smaller weight is never barred: neither by the calendar nor by votes.
+        barred = None if run.goes_down else _barred(facts, now, position=run.position, begun=True)
+        return barred or _write(facts, run)
     if facts.promote_requested:
         return _barred(facts, now, position=run.position) or Promote()
     if run.bake_until and now < run.bake_until:
@@ -178,7 +194,7 @@ def _running(facts: Facts, now: datetime) -> Action:
         return unclear
     following = run.position + 1
     if following >= len(facts.plan.steps):
-        return _barred(facts, now, position=run.position) or Promote()
+        return _barred(facts, now, position=run.position, begun=run.desired == 100) or Promote()
     return _reason_not_to_begin(facts, now, position=following) or Shift(following)
 
 
@@ -187,12 +203,14 @@ def _write(facts: Facts, run: Run) -> Action:
 
 
 def _guarded(facts: Facts, now: datetime) -> Action | None:
-    """Guards come before everything else, and may roll back at any moment."""
+    """Guards come before everything else, and may roll back at any moment; so may a freeze that says so."""
     run = facts.run
     if run is None or run.written is None:
         return None
     if run.outcome is Outcome.FAIL:
         return RollBack(Reason.GUARD_FAILED, run.verdict_params)
+    if facts.calendar.rolls_back:
+        return RollBack(Reason.ROLLED_BACK_BY_FREEZE, {"name": facts.calendar.name})
     return Measure() if _next_measure(facts, run, now) <= now else None
 
 
@@ -225,18 +243,18 @@ def _reason_not_to_begin(facts: Facts, now: datetime, *, position: int) -> Actio
     return _barred(facts, now, position=position)
 
 
-def _barred(facts: Facts, now: datetime, *, position: int) -> Action | None:
+def _barred(facts: Facts, now: datetime, *, position: int, begun: bool = False) -> Action | None:
     """What bars every forward write: the votes, the image that runs, the calendar."""
     if facts.approval_problem:
         return Hold(Reason.APPROVAL_VOID, {"problem": facts.approval_problem})
     if facts.version_problem:
         return Hold(Reason.VERSION_CHANGED, {"problem": facts.version_problem})
-    return _closed(facts, now, position=position)
+    return _closed(facts, now, position=position, begun=begun)
 
 
-def _closed(facts: Facts, now: datetime, *, position: int) -> Action | None:
+def _closed(facts: Facts, now: datetime, *, position: int, begun: bool = False) -> Action | None:
     calendar = facts.calendar
-    if calendar.is_open:
+    if not calendar.bars(begun=begun):
         return None
     until = min(filter(None, [calendar.next_open, _next_look(facts, now)]))
     params = {

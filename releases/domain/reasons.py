@@ -33,5 +33,6 @@ class Reason(StrEnum):
     GUARD_FAILED = "guard_failed"
     EVIDENCE_UNCLEAR = "evidence_unclear"
     ROLLED_BACK_BY_PERSON = "rolled_back_by_person"
+    ROLLED_BACK_BY_FREEZE = "rolled_back_by_freeze"
     COMPLETED = "completed"
     ENDED_BY_PERSON = "ended_by_person"
