@@ -24,10 +24,12 @@ from releases.domain.states import MOVING, Event, State
 from releases.flow.conclude import begin_roll_back, pause, promote, write_roll_back
 from releases.flow.facts import facts_of
 from releases.flow.measure import measure
+from releases.flow.mesh_write import settle
 from releases.flow.move import lease, move, note
 from releases.flow.shift import Held, shift_traffic
-from releases.models import Rollout, StepRun
+from releases.models import Rollout
 from releases.sentences import reason_sentence
+from services.connections import mesh_of
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +47,7 @@ def advance(rollout_id: int, *, clock: Clock, by: Actor) -> Action | None:
         return None
     action: Action | None = None
     try:
+        settle(rollout, mesh=mesh_of(rollout.service.cluster), by=by, clock=clock)
         for _ in range(_STEPS_IN_A_PASS):
             action = decide(facts_of(rollout), now=clock())
             carry_out(rollout, action, by=by, clock=clock)
@@ -157,5 +160,4 @@ def _roll_back(
         with override("en"):  # what is stored is read in every language; pages say it again in the reader's
             why = reason_sentence(reason, params=params)
         begin_roll_back(rollout, by=by, why=why, reason=reason, params=dict(params), clock=clock)
-    StepRun.objects.filter(rollout=rollout, outcome=StepRun.Outcome.WRITING).update(desired=0)
     write_roll_back(rollout, by=by, clock=clock)

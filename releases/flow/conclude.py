@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db import transaction
 
-from istio.documents import TrafficError
+from istio.documents import TrafficError, annotations_of
 from istio.marks import FENCE, with_annotations
 from istio.mesh import Conflict, Manifest, Mesh
 from istio.traffic import cleaned
@@ -16,9 +16,9 @@ from releases.domain.actor import Actor
 from releases.domain.reasons import Reason
 from releases.domain.states import Event, State
 from releases.flow.content import ended
+from releases.flow.mesh_write import put, settle
 from releases.flow.move import move
-from releases.flow.record import record
-from releases.flow.shift import write
+from releases.flow.shift import undrifted
 from releases.models import Rollout, StepRun
 from services.connections import mesh_of
 from services.models import Service
@@ -29,26 +29,22 @@ _CONFLICTS_IN_A_ROW = 5
 def promote(rollout: Rollout, *, by: Actor, clock: Clock) -> None:
     """Write 100 % with nothing of Weir left in the object, then complete. Raises Held, LostRace, MeshError."""
     position = len(rollout.plan_value.steps)
-    live = mesh_of(rollout.service.cluster).get(rollout.service.virtual_service_ref)
-    document = cleaned(ended(live, rollout=rollout, candidate_weight=100))
-    written = write(
+    mesh = mesh_of(rollout.service.cluster)
+    live = undrifted(rollout, mesh=mesh)
+    put(
         rollout,
+        mesh=mesh,
         live=live,
-        document=document,
-        position=position,
-        planned={"promotion": True},
-        weight=100,
+        document=cleaned(ended(live, rollout=rollout, candidate_weight=100)),
         by=by,
         clock=clock,
+        position=position,
+        weight=100,
+        planned={"promotion": True},
     )
+    at = clock()
     with transaction.atomic():
-        runs = StepRun.objects.filter(rollout=rollout)
-        runs.filter(position=position).update(
-            written=100, started_at=written.at, ended_at=written.at, outcome=StepRun.Outcome.PASSED
-        )
-        runs.filter(outcome=StepRun.Outcome.BAKING).update(
-            outcome=StepRun.Outcome.PASSED, ended_at=written.at
-        )
+        rollout.step_runs.filter(position=position).update(outcome=StepRun.Outcome.PASSED, ended_at=at)
         Service.objects.filter(pk=rollout.service_id).update(stable=rollout.candidate)
         move(
             rollout,
@@ -56,8 +52,7 @@ def promote(rollout: Rollout, *, by: Actor, clock: Clock) -> None:
             by=by,
             reason=Reason.COMPLETED,
             params={"candidate": rollout.candidate.name},
-            ended_at=written.at,
-            last_written=written.document,
+            ended_at=at,
         )
 
 
@@ -90,10 +85,8 @@ def begin_roll_back(
 
 def write_roll_back(rollout: Rollout, *, by: Actor, clock: Clock) -> None:
     """Write weight 0 into the live object, always once, with the fence. Raises MeshError, Conflict after several in a row."""
-    mesh = mesh_of(rollout.service.cluster)
-    stored, before, note = _put_back(rollout, mesh=mesh)
+    note = _put_back(rollout, mesh=mesh_of(rollout.service.cluster), by=by, clock=clock)
     with transaction.atomic():
-        record("mesh_write", by=by, obj=rollout, why=note, before=before, after=stored)
         at = clock()
         runs = StepRun.objects.filter(
             rollout=rollout, outcome__in=[StepRun.Outcome.BAKING, StepRun.Outcome.WRITING]
@@ -107,22 +100,34 @@ def write_roll_back(rollout: Rollout, *, by: Actor, clock: Clock) -> None:
             reason=rollout.reason_code,
             params=rollout.reason_params,
             ended_at=at,
-            last_written=stored,
-            drift=None,
         )
 
 
-def _put_back(rollout: Rollout, *, mesh: Mesh) -> tuple[Manifest, Manifest, str]:
-    """Return (stored, before, note). Each conflict is somebody else's write: read again, render again, put again."""
+def _put_back(rollout: Rollout, *, mesh: Mesh, by: Actor, clock: Clock) -> str:
+    """Write the rollback and return its note. Each conflict is another write, perhaps a late one of ours: settle, render, put again."""
     for attempt in range(_CONFLICTS_IN_A_ROW):
+        settle(rollout, mesh=mesh, by=by, clock=clock)
         live = mesh.get(rollout.service.virtual_service_ref)
         document, note = roll_back_document(rollout, live=live)
+        if _is_back(rollout, live=live, document=document):
+            return note
         try:
-            return mesh.put(document), live, note
+            put(rollout, mesh=mesh, live=live, document=document, by=by, clock=clock, why=note)
         except Conflict:
             if attempt == _CONFLICTS_IN_A_ROW - 1:
                 raise
+        else:
+            return note
     raise AssertionError("unreachable: the loop returns or raises")
+
+
+def _is_back(rollout: Rollout, *, live: Manifest, document: Manifest) -> bool:
+    """Say whether the rollback is on the mesh already, by a worker that ended before it could say so."""
+    written = rollout.last_written
+    if written is None or written["metadata"].get("resourceVersion") != live["metadata"]["resourceVersion"]:
+        return False
+    fence = annotations_of(live).get(FENCE)
+    return fence is not None and with_annotations(document, changes={FENCE: fence}) == live
 
 
 def roll_back_document(rollout: Rollout, *, live: Manifest) -> tuple[Manifest, str]:
@@ -150,9 +155,10 @@ def pause(
     """Stop going forward. Traffic stays; what is left of the bake is kept."""
     now = clock()
     with transaction.atomic():
+        # The row first: whoever acknowledges a write meanwhile waits for it, and then sees the pause.
+        move(rollout, event, by=by, why=why, reason=reason, params=params, wake=now, **columns)
         for run in StepRun.objects.filter(rollout=rollout, outcome=StepRun.Outcome.BAKING).exclude(
             bake_until=None
         ):
             left = max((run.bake_until - now).total_seconds(), 0.0) if run.bake_until else None
             StepRun.objects.filter(pk=run.pk).update(bake_left_seconds=left, bake_until=None)
-        move(rollout, event, by=by, why=why, reason=reason, params=params, wake=now, **columns)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from istio.documents import TrafficError
 from istio.marks import without_weir
 from istio.mesh import Manifest
-from istio.traffic import TrafficSpec, render, with_subset
+from istio.traffic import TrafficSpec, owned_part, render, with_subset
 from releases.domain.fingerprint import digest
 from releases.models import Rollout
 
@@ -57,6 +58,26 @@ def ended(virtual_service: Manifest, *, rollout: Rollout, candidate_weight: int)
 def with_candidate_subset(destination_rule: Manifest, *, rollout: Rollout) -> Manifest:
     """Return the DestinationRule with the candidate's subset in it; the same when it is there already."""
     return with_subset(destination_rule, name=rollout.candidate.subset, labels=rollout.candidate.labels)
+
+
+def owned_parts(document: Manifest, *, rollout: Rollout) -> Any:
+    """Return the parts Weir renders, or the sentence that says why they can not be found in this object any more."""
+    try:
+        return owned_part(document, **pair_of(rollout))
+    except TrafficError as error:
+        return {"problem": str(error), "code": error.code}
+
+
+def pair_of(rollout: Rollout) -> dict[str, Any]:
+    """Return the arguments by which the routes and versions of a rollout are found in a VirtualService."""
+    service = rollout.service
+    return {
+        "host": service.host,
+        "stable": rollout.stable.subset,
+        "candidate": rollout.candidate.subset,
+        "routes": service.routes,
+        "namespace": service.namespace,
+    }
 
 
 def rendered_steps(rollout: Rollout, *, baseline: dict[str, Manifest]) -> list[Rendered]:

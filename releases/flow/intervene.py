@@ -9,6 +9,7 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from istio.marks import FENCE, with_annotations
 from istio.mesh import MeshError
 from releases.clock import Clock
 from releases.domain import BadPlan, IllegalMove, LostRace
@@ -19,6 +20,7 @@ from releases.flow.authorize import check_may
 from releases.flow.checking import baseline_of
 from releases.flow.conclude import begin_roll_back, pause, write_roll_back
 from releases.flow.content import fingerprint_of
+from releases.flow.mesh_write import put, settle
 from releases.flow.move import move
 from releases.flow.request import void_votes
 from releases.flow.shift import drift_of
@@ -132,11 +134,14 @@ def restore(rollout: Rollout, *, by: Actor, why: str, clock: Clock) -> None:
     check_may(Event.RESTORE, by=by, service=rollout.service)
     _check_drifted(rollout, event=Event.RESTORE)
     mesh = mesh_of(rollout.service.cluster)
+    settle(rollout, mesh=mesh, by=by, clock=clock)
     live = mesh.get(rollout.service.virtual_service_ref)
     expected = rollout.last_written or (rollout.baseline or {})["virtual_service"]
-    document = {**live, "spec": expected["spec"]}
-    stored = mesh.put(document)
     from_live = {"written_over": drift_of(rollout, live=live)}
+    document = {**live, "spec": expected["spec"]}
+    if document != live:
+        document = with_annotations(document, changes={FENCE: str(rollout.revision)})
+    put(rollout, mesh=mesh, live=live, document=document, by=by, clock=clock)
     move(
         rollout,
         Event.RESTORE,
@@ -145,8 +150,6 @@ def restore(rollout: Rollout, *, by: Actor, why: str, clock: Clock) -> None:
         reason=Reason.PAUSED_BY_PERSON,
         wake=clock(),
         after=from_live,
-        drift=None,
-        last_written=stored,
     )
 
 

@@ -16,8 +16,8 @@ from releases.domain.reasons import Reason
 from releases.domain.states import LIVE, Event, State, target
 from releases.flow.authorize import check_may
 from releases.flow.content import ended
+from releases.flow.mesh_write import put, settle
 from releases.flow.move import move
-from releases.flow.record import record
 from releases.models import Rollout
 from services.connections import mesh_of
 from services.models import Service
@@ -41,13 +41,13 @@ def revert(rollout: Rollout, *, by: Actor, why: str, clock: Clock) -> None:
             _("Another release of this service began or ended since; roll that one back instead.")
         )
     mesh = mesh_of(rollout.service.cluster)
+    settle(rollout, mesh=mesh, by=by, clock=clock)
     live = mesh.get(rollout.service.virtual_service_ref)
     back = with_annotations(
         cleaned(ended(live, rollout=rollout, candidate_weight=0)), changes={FENCE: str(rollout.revision)}
     )
-    stored = mesh.put(back)
+    put(rollout, mesh=mesh, live=live, document=back, by=by, clock=clock)
     with transaction.atomic():
-        record("mesh_write", by=by, obj=rollout, before=live, after=stored)
         Service.objects.filter(pk=rollout.service_id).update(stable=rollout.stable)
         move(
             rollout,
@@ -56,5 +56,4 @@ def revert(rollout: Rollout, *, by: Actor, why: str, clock: Clock) -> None:
             why=why,
             reason=Reason.ROLLED_BACK_BY_PERSON,
             ended_at=rollout.ended_at,
-            last_written=stored,
         )

@@ -32,7 +32,8 @@ class Rollout(models.Model):
     """One release of one candidate by one frozen plan.
 
     ``revision`` counts every change; a change that finds another revision lost the race. ``baseline`` holds the objects
-    as they were when it was submitted, ``last_written`` the VirtualService as Weir last wrote it. ``reason_code`` and
+    as they were when it was submitted, ``last_written`` the VirtualService as Weir last wrote it, ``writing`` a write that
+    was begun and not yet acknowledged (``flow.mesh_write``). ``reason_code`` and
     ``reason_params`` explain to people where it is; the engine reads neither. ``gates_passed`` counts the steps whose
     manual gate a person has opened.
     """
@@ -55,6 +56,7 @@ class Rollout(models.Model):
     policy_number = models.PositiveIntegerField(default=0)
     baseline = models.JSONField(null=True, blank=True)
     last_written = models.JSONField(null=True, blank=True)
+    writing = models.JSONField(null=True, blank=True)
     drift = models.JSONField(null=True, blank=True)
     promote_requested = models.BooleanField(default=False)
     gates_passed = models.PositiveSmallIntegerField(default=0)
@@ -147,7 +149,6 @@ class StepRun(models.Model):
     planned = models.JSONField()
     desired = models.PositiveSmallIntegerField(null=True, blank=True)
     written = models.PositiveSmallIntegerField(null=True, blank=True)
-    before = models.JSONField(null=True, blank=True)
     observed = models.FloatField(null=True, blank=True)
     desired_at = models.DateTimeField(null=True, blank=True)
     started_at = models.DateTimeField(null=True, blank=True)
