@@ -1,0 +1,103 @@
+"""The guards in SQLite's words. ``PRAGMA recursive_triggers`` is part of them: without it INSERT OR REPLACE deletes unseen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from releases.models.guards.watched import Watch
+
+_ARCHIVED = "EXISTS (SELECT 1 FROM releases_auditarchive WHERE OLD.seq BETWEEN first_seq AND last_seq)"
+_OLD_ENOUGH = "julianday('now') - julianday(OLD.at) > 180"
+_NOW = "strftime('%Y-%m-%d %H:%M:%f', 'now')"
+
+_GUARDS: Mapping[tuple[str, str], str] = {
+    ("releases_auditevent", "audit_no_update"): "BEFORE UPDATE ON {table} "
+    "BEGIN SELECT RAISE(ABORT, 'audit events are append-only'); END",
+    ("releases_auditevent", "audit_no_delete"): f"BEFORE DELETE ON {{table}} WHEN NOT ({_ARCHIVED} AND {_OLD_ENOUGH}) "
+    "BEGIN SELECT RAISE(ABORT, 'audit events are append-only'); END",
+    ("releases_auditevent", "audit_follows_head"): """BEFORE INSERT ON {table}
+       WHEN NEW.seq != COALESCE((SELECT MAX(seq) FROM {table}), 0) + 1
+         OR NEW.prev != COALESCE((SELECT hash FROM {table} ORDER BY seq DESC LIMIT 1), printf('%064d', 0))
+         OR ABS(julianday(NEW.at) - julianday('now')) * 86400 > 5
+       BEGIN SELECT RAISE(ABORT, 'an audit event follows the head of the chain, now'); END""",
+    ("releases_auditarchive", "archive_no_update"): "BEFORE UPDATE ON {table} "
+    "BEGIN SELECT RAISE(ABORT, 'archives are append-only'); END",
+    ("releases_auditarchive", "archive_no_delete"): "BEFORE DELETE ON {table} "
+    "BEGIN SELECT RAISE(ABORT, 'archives are append-only'); END",
+    ("releases_signedhead", "head_no_update"): "BEFORE UPDATE OF seq, hash, at, signature, key_id ON {table} "
+    "BEGIN SELECT RAISE(ABORT, 'signed heads are append-only'); END",
+    ("releases_signedhead", "head_no_delete"): "BEFORE DELETE ON {table} "
+    "BEGIN SELECT RAISE(ABORT, 'signed heads are append-only'); END",
+    ("releases_approval", "approval_by_somebody_else"): """BEFORE INSERT ON {table}
+       WHEN EXISTS (SELECT 1 FROM releases_rollout WHERE id = NEW.rollout_id AND requested_by_id = NEW.by_id)
+         OR EXISTS (SELECT 1 FROM releases_rolloutedit WHERE rollout_id = NEW.rollout_id AND by_id = NEW.by_id)
+       BEGIN SELECT RAISE(ABORT, 'requester and editors do not decide'); END""",
+    (
+        "releases_approval",
+        "approval_stays",
+    ): """BEFORE UPDATE OF rollout_id, by_id, decision, reason, fingerprint, evidence, evidence_hash, created_at
+       ON {table} BEGIN SELECT RAISE(ABORT, 'a vote is not changed, only voided'); END""",
+    ("releases_approval", "approval_no_delete"): "BEFORE DELETE ON {table} "
+    "BEGIN SELECT RAISE(ABORT, 'a vote is not deleted, only voided'); END",
+    **{
+        ("releases_role", f"role_powers_apart_{event.lower()}"): f"""BEFORE {event} ON {{table}}
+       WHEN (NEW.name = 'auditor' AND EXISTS (SELECT 1 FROM {{table}}
+               WHERE user_id = NEW.user_id AND id IS NOT NEW.id AND name IN ('approver', 'operator')))
+         OR (NEW.name IN ('approver', 'operator') AND EXISTS (SELECT 1 FROM {{table}}
+               WHERE user_id = NEW.user_id AND id IS NOT NEW.id AND name = 'auditor'))
+       BEGIN SELECT RAISE(ABORT, 'an auditor is neither approver nor operator'); END"""
+        for event in ("INSERT", "UPDATE")
+    },
+}
+
+INSTALLED = "SELECT tbl_name, name, 1 FROM sqlite_master WHERE type = 'trigger'"
+
+
+def install_sql(tables: frozenset[str], watched: Mapping[str, Watch]) -> Iterator[str]:
+    """Yield what makes the triggers of the tables that are there."""
+    for (table, name), body in _GUARDS.items():
+        if table in tables and ("releases_auditarchive" in tables or "auditarchive" not in body):
+            yield f"CREATE TRIGGER {name} {body.format(table=table)}"
+    for table, watch in watched.items():
+        yield from _watch(table, watch)
+
+
+def remove_sql(installed: list[tuple[str, str, bool]]) -> Iterator[str]:
+    """Yield what takes these triggers off."""
+    for _table, name, _always in installed:
+        yield f'DROP TRIGGER "{name}"'
+
+
+def expected(watched: Mapping[str, Watch]) -> set[str]:
+    """Return ``table.trigger`` of everything that must be there."""
+    watches = {f"{table}.watch_{table}_{event}" for table in watched for event in _EVENTS}
+    return {f"{table}.{name}" for table, name in _GUARDS} | watches
+
+
+_EVENTS = ("insert", "update", "delete")
+
+
+def _watch(table: str, watch: Watch) -> Iterator[str]:
+    """A change that no act has recorded yet is written down; ``flow.record`` takes it away again in the same transaction."""
+    changed = " OR ".join(f'OLD."{name}" IS NOT NEW."{name}"' for name in watch.columns)
+    watched_columns = ", ".join(f'"{name}"' for name in watch.columns)
+    when = {
+        "insert": ("INSERT", "", "NULL", _row("NEW", watch), "NEW"),
+        "update": (
+            f"UPDATE OF {watched_columns}",
+            f"WHEN {changed}",
+            _row("OLD", watch),
+            _row("NEW", watch),
+            "NEW",
+        ),
+        "delete": ("DELETE", "", _row("OLD", watch), "NULL", "OLD"),
+    }
+    for event, (on, condition, before, after, row) in when.items():
+        yield f"""CREATE TRIGGER watch_{table}_{event} AFTER {on} ON {table} {condition}
+          BEGIN INSERT INTO releases_unrecordedchange (table_name, row_id, operation, "before", "after", mark, at)
+            VALUES ('{table}', {row}.id, '{event}', {before}, {after},
+                    COALESCE((SELECT MAX(seq) FROM releases_auditevent), 0), {_NOW}); END"""
+
+
+def _row(which: str, watch: Watch) -> str:
+    return "json_object(" + ", ".join(f"'{name}', {which}.\"{name}\"" for name in watch.shown) + ")"
