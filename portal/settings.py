@@ -193,6 +193,16 @@ MESH_TIMEOUT_SECONDS = env.float("WEIR_MESH_TIMEOUT_SECONDS", default=5.0)
 TELEMETRY_TIMEOUT_SECONDS = env.float("WEIR_TELEMETRY_TIMEOUT_SECONDS", default=5.0)
 APPROVAL_VALID_SECONDS = env.int("WEIR_APPROVAL_VALID_SECONDS", default=72 * 3600)
 
+# A signed head of the audit trail is written after this many events or seconds, whichever comes first, to a file (a
+# mount the database's owner cannot write) and to a webhook. The key is the base64 of 32 random bytes (Ed25519).
+AUDIT_SIGNING_KEY = env.str("WEIR_AUDIT_SIGNING_KEY", default="")
+AUDIT_HEADS_FILE = env.str("WEIR_AUDIT_HEADS_FILE", default="")
+AUDIT_HEADS_URL = env.str("WEIR_AUDIT_HEADS_URL", default="")
+AUDIT_HEAD_EVERY_EVENTS = env.int("WEIR_AUDIT_HEAD_EVERY_EVENTS", default=100)
+AUDIT_HEAD_EVERY_SECONDS = env.int("WEIR_AUDIT_HEAD_EVERY_SECONDS", default=300)
+AUDIT_ARCHIVE_FOLDER = env.str("WEIR_AUDIT_ARCHIVE_FOLDER", default="")
+AUDIT_KEPT_DAYS = max(env.int("WEIR_AUDIT_KEPT_DAYS", default=3 * 365), 180)
+
 CELERY_BROKER_URL = REDIS_URL
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_DEFAULT_QUEUE = "celery"

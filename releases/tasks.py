@@ -19,6 +19,7 @@ def pulse() -> None:
     for rollout_id, urgent in selectors.due_rollouts():
         task = roll_back_rollout if urgent else advance_rollout
         task.apply_async(args=(rollout_id,), expires=10)
+    flow.record_raw_changes()
     cache.set(LAST_PULSE, database_now().timestamp(), timeout=None)
 
 

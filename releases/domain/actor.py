@@ -14,6 +14,7 @@ class Channel(StrEnum):
     SCHEDULER = "scheduler"
     CLI = "cli"
     CHAT = "chat"
+    DATABASE = "database"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from releases.flow.advance import advance
 from releases.flow.catalogue import VersionConflict, register_version, save_catalogue
 from releases.flow.perform import perform
 from releases.flow.plans import delete_plan, save_plan
+from releases.flow.raw_changes import record_raw_changes
 from releases.flow.record import record_refusal
 from releases.flow.request import create, edit
 from releases.flow.tokens import issue_token, revoke_token
@@ -22,6 +23,7 @@ __all__ = [
     "edit",
     "issue_token",
     "perform",
+    "record_raw_changes",
     "record_refusal",
     "register_version",
     "revoke_token",

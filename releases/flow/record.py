@@ -30,13 +30,15 @@ def record(
     before: Any = None,
     after: Any = None,
     fingerprint: str = "",
+    named: tuple[str, str] | None = None,
 ) -> AuditEvent:
-    """Append one event about ``obj``. Raises RuntimeError outside a transaction: an act and its event are one."""
+    """Append one event about ``obj``, or about the table and row ``named``. Raises RuntimeError outside a transaction.
+
+    An act and its event are one: they are committed together or not at all.
+    """
     if not connection.in_atomic_block:
         raise RuntimeError(f"{action}: an audit event is written in the transaction of what it is about.")
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_CHAIN_LOCK])
+    take_chain_lock()
     head = AuditEvent.objects.order_by("-seq").values_list("seq", "hash").first() or (0, GENESIS)
     rollout, service = _about(obj)
     event = AuditEvent(
@@ -49,8 +51,8 @@ def record(
         ip=by.ip or None,
         request_id=by.request_id,
         action=action,
-        object_type=obj._meta.model_name or "",
-        object_id=str(obj.pk or ""),
+        object_type=named[0] if named else obj._meta.model_name or "",
+        object_id=named[1] if named else str(obj.pk or ""),
         service=service,
         rollout=rollout,
         outcome=outcome,
@@ -63,6 +65,7 @@ def record(
     event.text = canonical(contents(event))
     event.hash = link(prev=event.prev, text=event.text)
     event.save(force_insert=True)
+    _take_away_told(head_seq=head[0])
     return event
 
 
@@ -70,6 +73,24 @@ def record(
 def record_refusal(*, by: Actor, action: str, obj: models.Model, why: str) -> None:
     """Write that something was refused, in a transaction of its own, after the refused one has been rolled back."""
     record(action, by=by, obj=obj, outcome=AuditEvent.Outcome.REFUSED, why=why)
+
+
+def take_chain_lock() -> None:
+    """Wait until nobody else appends. SQLite has one writer, whose transaction is the lock."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_CHAIN_LOCK])
+
+
+def _take_away_told(*, head_seq: int) -> None:
+    """Take away what the triggers noted of this act's rows: the event that was just written tells it."""
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute(
+                "DELETE FROM releases_unrecordedchange WHERE mark = pg_current_xact_id()::text::bigint"
+            )
+        else:
+            cursor.execute("DELETE FROM releases_unrecordedchange WHERE mark = %s", [head_seq])
 
 
 def contents(event: AuditEvent) -> dict[str, Any]:

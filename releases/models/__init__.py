@@ -4,20 +4,25 @@ from releases.models.access import ApiToken, Role, User
 from releases.models.approval import Approval
 from releases.models.audit import AuditEvent
 from releases.models.evidence import MetricSnapshot, Verdict
+from releases.models.keeping import AuditArchive, FailedLogIn, SignedHead, UnrecordedChange
 from releases.models.plan import PlanStep, RolloutPlan
 from releases.models.rollout import Rollout, RolloutEdit, StepRun
 
 __all__ = [
     "ApiToken",
     "Approval",
+    "AuditArchive",
     "AuditEvent",
+    "FailedLogIn",
     "MetricSnapshot",
     "PlanStep",
     "Role",
     "Rollout",
     "RolloutEdit",
     "RolloutPlan",
+    "SignedHead",
     "StepRun",
+    "UnrecordedChange",
     "User",
     "Verdict",
 ]

@@ -53,7 +53,7 @@ def call(world: World, one_connection: None) -> Callable[[Any], None]:
     """Send a case as somebody who may do everything, to a portal that has something of everything."""
     rollout = approved(world)
     root = User.objects.create_superuser("root")
-    for role in ("requester", "approver", "operator", "policy_administrator", "auditor"):
+    for role in ("requester", "approver", "operator", "policy_administrator"):
         root.roles.create(name=role)
     application, secret = get_wsgi_application(), secret_of(root)
 

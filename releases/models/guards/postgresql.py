@@ -78,7 +78,10 @@ _GUARDS: Mapping[tuple[str, str], str] = {
     "FOR EACH ROW EXECUTE FUNCTION weir_follows_head()",
     ("releases_approval", "approval_by_somebody_else"): "BEFORE INSERT ON {table} "
     "FOR EACH ROW EXECUTE FUNCTION weir_somebody_else()",
-    ("releases_approval", "approval_stays"): "BEFORE UPDATE OF rollout_id, by_id, decision, reason, fingerprint, "
+    (
+        "releases_approval",
+        "approval_stays",
+    ): "BEFORE UPDATE OF rollout_id, by_id, decision, reason, fingerprint, "
     "evidence, evidence_hash, created_at ON {table} FOR EACH ROW EXECUTE FUNCTION weir_refuse()",
     ("releases_approval", "approval_no_delete"): "BEFORE DELETE ON {table} "
     "FOR EACH ROW EXECUTE FUNCTION weir_refuse()",
@@ -109,16 +112,16 @@ INSTALLED = """SELECT relname, tgname, tgenabled = 'A' FROM pg_trigger JOIN pg_c
 def install_sql(tables: frozenset[str], watched: Mapping[str, Watch]) -> Iterator[str]:
     """Yield what makes the functions, and the triggers of the tables that are there."""
     yield from _FUNCTIONS
-    wanted = {(table, name): body for (table, name), body in _GUARDS.items() if table in tables}
+    wanted = {
+        (table, name): body.format(table=table) for (table, name), body in _GUARDS.items() if table in tables
+    }
     wanted |= {
-        (table, f"watch_{table}"): "AFTER INSERT OR UPDATE OR DELETE ON {table} FOR EACH ROW EXECUTE FUNCTION "
-        f"weir_watch('{_array(watch.columns)}', '{_array(watch.shown)}')".replace("{", "{{").replace(
-            "}", "}}"
-        )
+        (table, f"watch_{table}"): f"AFTER INSERT OR UPDATE OR DELETE ON {table} FOR EACH ROW "
+        f"EXECUTE FUNCTION weir_watch('{_array(watch.columns)}', '{_array(watch.shown)}')"
         for table, watch in watched.items()
     }
     for (table, name), body in wanted.items():
-        yield f"CREATE TRIGGER {name} {body.format(table=table)}"
+        yield f"CREATE TRIGGER {name} {body}"
         yield f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {name}"
 
 

@@ -13,7 +13,10 @@ _NOW = "strftime('%Y-%m-%d %H:%M:%f', 'now')"
 _GUARDS: Mapping[tuple[str, str], str] = {
     ("releases_auditevent", "audit_no_update"): "BEFORE UPDATE ON {table} "
     "BEGIN SELECT RAISE(ABORT, 'audit events are append-only'); END",
-    ("releases_auditevent", "audit_no_delete"): f"BEFORE DELETE ON {{table}} WHEN NOT ({_ARCHIVED} AND {_OLD_ENOUGH}) "
+    (
+        "releases_auditevent",
+        "audit_no_delete",
+    ): f"BEFORE DELETE ON {{table}} WHEN NOT ({_ARCHIVED} AND {_OLD_ENOUGH}) "
     "BEGIN SELECT RAISE(ABORT, 'audit events are append-only'); END",
     ("releases_auditevent", "audit_follows_head"): """BEFORE INSERT ON {table}
        WHEN NEW.seq != COALESCE((SELECT MAX(seq) FROM {table}), 0) + 1
