@@ -23,6 +23,7 @@ from releases.api.policies import PolicyViewSet
 from releases.api.rollouts.inputs import EVENT_INPUTS
 from releases.api.rollouts.views import EventView, RolloutViewSet
 from releases.api.services import ServiceViewSet
+from releases.api.stream import StreamView
 from releases.api.versions import VersionViewSet
 from releases.domain.states import Event
 
@@ -70,6 +71,7 @@ urlpatterns = [
     ),
     path("overview/", OverviewView.as_view(), name="overview"),
     path("me/", MeView.as_view(), name="me"),
+    path("stream/", StreamView.as_view(), name="stream"),
     path("schema/", SchemaView.as_view(), name="schema"),
     path("docs/", DocsView.as_view(), name="docs"),
     re_path(r"", NothingHere.as_view(), name="nothing"),

@@ -3,6 +3,7 @@
 from releases.roles import roles_of
 from releases.selectors.events import AllowedEvent, allowed_events, may
 from releases.selectors.health import HealthItem, health
+from releases.selectors.news import Item, News, Place, newest_place, news_after
 from releases.selectors.preview import Preview, StepPreview, preview
 from releases.selectors.rows import due_rollouts, latest_verdict, rollouts, services, waiting_for
 from releases.selectors.traffic import Traffic, traffic, traffic_of
@@ -11,6 +12,9 @@ from releases.sentences import audit_sentence, verdict_sentence, why
 __all__ = [
     "AllowedEvent",
     "HealthItem",
+    "Item",
+    "News",
+    "Place",
     "Preview",
     "StepPreview",
     "Traffic",
@@ -20,6 +24,8 @@ __all__ = [
     "health",
     "latest_verdict",
     "may",
+    "newest_place",
+    "news_after",
     "preview",
     "roles_of",
     "rollouts",

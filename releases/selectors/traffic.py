@@ -79,7 +79,7 @@ def _one(
     counts: dict[str, Counts] | None,
     problem: str,
 ) -> Traffic:
-    declared = _declared(service, rollout)
+    declared = declared_split(service, rollout=rollout)
     configured = _configured(service, document)
     requests = {name: round(of.requests, 1) for name, of in counts.items()} if counts else None
     whole = sum(requests.values()) if requests else 0
@@ -99,7 +99,8 @@ def _one(
     )
 
 
-def _declared(service: Service, rollout: Rollout | None) -> dict[str, float] | None:
+def declared_split(service: Service, *, rollout: Rollout | None) -> dict[str, float] | None:
+    """Return what Weir last decided, percent by version name; ``rollout`` is the live one."""
     if service.stable is None:
         return None
     if rollout is None:

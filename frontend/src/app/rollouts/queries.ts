@@ -5,23 +5,15 @@ import { answer, api } from '@/api/client'
 import type { EventBody, WeightBody } from '@/api/contract'
 import { allRows, cursorOf, PAGE_SIZE } from '@/api/pages'
 import { auditFromApi } from '@/app/audit/audit'
+import { CALM_MS, pace } from '@/app/shell/pace'
 import { EVENT_PATH, type SentEvent } from './event'
+import { rolloutKeys } from './keys'
 import { isFinished, isMoving, rolloutDetailFromApi, rolloutFromApi, type RolloutPage, type RolloutState } from './rollout'
 import { verdictFromApi } from './verdict'
 
-export const LIVE_MS = 2_000
-export const CALM_MS = 15_000
-
 type Id = MaybeRefOrGetter<number | null>
 
-export const rolloutKeys = {
-  all: ['rollouts'] as const,
-  ofService: (service: number) => [...rolloutKeys.all, 'service', service] as const,
-  detail: (id: number | null) => [...rolloutKeys.all, id] as const,
-  part: (id: number | null, part: 'verdicts' | 'timeline' | 'preview') => [...rolloutKeys.detail(id), part] as const,
-}
-
-const everyFor = (state: RolloutState | undefined): number => (state && isMoving(state) ? LIVE_MS : CALM_MS)
+const everyFor = (state: RolloutState | undefined): number => pace(state !== undefined && isMoving(state))
 const partEvery = (state: RolloutState | undefined): number | false => (state && !isFinished(state) ? everyFor(state) : false)
 
 async function fetchRollout(id: number): Promise<RolloutPage> {

@@ -3,18 +3,12 @@ import { keepPreviousData, useQuery } from '@tanstack/vue-query'
 import { computed, toValue, type MaybeRefOrGetter } from 'vue'
 import { answer, api } from '@/api/client'
 import { allRows } from '@/api/pages'
-import { CALM_MS, LIVE_MS } from '@/app/rollouts/queries'
+import { CALM_MS, pace } from '@/app/shell/pace'
 import { trafficFromApi, type Names } from '@/app/traffic/traffic'
+import { serviceKeys } from './keys'
 import { metricFromApi, seriesFromApi, serviceFromApi } from './service'
 
 type Id = MaybeRefOrGetter<number | null>
-
-export const serviceKeys = {
-  all: ['services'] as const,
-  detail: (id: number | null) => [...serviceKeys.all, id] as const,
-  traffic: (id: number | null) => [...serviceKeys.detail(id), 'traffic'] as const,
-  series: (id: number | null, seconds: number, step: number) => [...serviceKeys.detail(id), 'series', seconds, step] as const,
-}
 
 /** Charts need not move as often as a state does. */
 const CHART_MS = 5_000
@@ -33,7 +27,7 @@ export function useTraffic(id: Id, names: MaybeRefOrGetter<Names>, live: MaybeRe
     queryKey: computed(() => serviceKeys.traffic(toValue(id))),
     queryFn: () => answer(api.GET('/api/v1/services/{id}/traffic/', { params: { path: { id: toValue(id) ?? 0 } } })),
     enabled: computed(() => toValue(id) !== null),
-    refetchInterval: () => (toValue(live) ? LIVE_MS : CALM_MS),
+    refetchInterval: () => pace(toValue(live)),
   })
   return { ...query, data: computed(() => (query.data.value ? trafficFromApi(query.data.value, toValue(names)) : undefined)) }
 }
@@ -46,7 +40,7 @@ export function useSeries(id: Id, range: MaybeRefOrGetter<{ seconds: number; ste
       return seriesFromApi(await answer(api.GET('/api/v1/services/{id}/metrics/', { params })))
     },
     enabled: computed(() => toValue(id) !== null),
-    refetchInterval: () => (toValue(live) ? CHART_MS : CALM_MS),
+    refetchInterval: () => pace(toValue(live), CHART_MS),
     // A longer range must not blank the charts while it is being read.
     placeholderData: keepPreviousData,
   })

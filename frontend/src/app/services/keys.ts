@@ -1,0 +1,7 @@
+/** Under which keys the cache holds what was read of services. */
+export const serviceKeys = {
+  all: ['services'] as const,
+  detail: (id: number | null) => [...serviceKeys.all, id] as const,
+  traffic: (id: number | null) => [...serviceKeys.detail(id), 'traffic'] as const,
+  series: (id: number | null, seconds: number, step: number) => [...serviceKeys.detail(id), 'series', seconds, step] as const,
+}
