@@ -87,12 +87,19 @@ class PrometheusTelemetry:
         return Window(counts=counts, missing=missing, queries=tuple(queries.values()))
 
     def history(
-        self, target: Target, *, start: datetime, end: datetime, step_seconds: float
+        self,
+        target: Target,
+        *,
+        start: datetime,
+        end: datetime,
+        step_seconds: float,
+        questions: Collection[Question] = (),
     ) -> Mapping[float, Mapping[str, Counts]]:
         """Count consecutive windows of the past; see :class:`istio.telemetry.Telemetry`."""
         deadline = self._deadline()
         first = math.floor(start.timestamp() / step_seconds + 1) * step_seconds
-        queries = questions_of([target], seconds=step_seconds, prefix=self._prefix)
+        queries = questions_of([target], seconds=step_seconds, prefix=self._prefix, questions=questions)
+        queries.pop(("remembered", target.source))
         splitting = self._instant(end, deadline=deadline)(queries.pop(("splitting",)))
         windows: defaultdict[float, dict[Key, list[Row]]] = defaultdict(lambda: defaultdict(list))
         for key, query in queries.items():

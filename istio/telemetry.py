@@ -131,7 +131,13 @@ class Telemetry(Protocol):
         ...
 
     def history(
-        self, target: Target, *, start: datetime, end: datetime, step_seconds: float
+        self,
+        target: Target,
+        *,
+        start: datetime,
+        end: datetime,
+        step_seconds: float,
+        questions: Collection[Question] = (),
     ) -> Mapping[float, Mapping[str, Counts]]:
         """Return the counts of consecutive windows of ``step_seconds``: epoch second of the end -> version -> counts.
 

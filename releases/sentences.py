@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from releases.domain.reasons import Reason
 from releases.models import AuditEvent, Rollout, Verdict
+from releases.verdicts import judgement_sentence
 
 
 def why(rollout: Rollout) -> str:
@@ -29,9 +30,8 @@ def reason_sentence(code: str, *, params: Mapping[str, Any]) -> str:
 
 def verdict_sentence(verdict: Verdict) -> str:
     """Say what was concluded, with the numbers of both versions."""
-    numbers = verdict.numbers
-    build = _VERDICTS.get(verdict.reason_code)
-    return build(numbers) if build else str(verdict.get_outcome_display())
+    numbers = {**verdict.numbers, "shadow": verdict.shadow}
+    return judgement_sentence(verdict.reason_code, numbers) or str(verdict.get_outcome_display())
 
 
 def audit_sentence(event: AuditEvent) -> str:
@@ -46,21 +46,16 @@ def audit_sentence(event: AuditEvent) -> str:
     )
     if event.outcome == AuditEvent.Outcome.REFUSED:
         return _("Refused: %(what)s") % {"what": text}
-    build = _VERDICTS.get(str(after.get("code")))
-    return f"{text}: {build(after)}" if build else text
-
-
-def percent(ratio: Any, *, digits: int = 2) -> str:
-    """Write a ratio as percent, or a dash where there is none."""
-    return f"{100 * ratio:.{digits}f} %" if isinstance(ratio, int | float) else "-"
+    said = judgement_sentence(str(after.get("code")), after)
+    return f"{text}: {said}" if said else text
 
 
 class _Params(dict[str, Any]):
     """Numbers counted from 0 shown from 1, instants in the reader's zone, nothing where a value is missing."""
 
     def __missing__(self, key: str) -> str:
-        build = _VERDICTS.get(str(self.get("code")))
-        return build(self) if key == "sentence" and build else "-"
+        said = judgement_sentence(str(self.get("code")), self) if key == "sentence" else ""
+        return said or "-"
 
     def __getitem__(self, key: str) -> Any:
         value = super().__getitem__(key)
@@ -80,7 +75,7 @@ def _reasons() -> Mapping[str, str]:
         Reason.WRITING: _("The traffic of the next step is being written."),
         Reason.BAKING: _("Step %(step)s holds %(weight)s %% until %(until)s."),
         Reason.WAITING_FOR_EVIDENCE: _(
-            "The bake of step %(step)s is over, the evidence is not enough yet; waits until %(limit)s at most."
+            "The bake of step %(step)s is over, the evidence is not enough yet; waits until %(limit)s at most. %(sentence)s"
         ),
         Reason.WAITING_FOR_PERSON: _("Step %(step)s begins when a person lets it: resume."),
         Reason.WAITING_FOR_WINDOW: _(
@@ -140,82 +135,3 @@ def _actions() -> Mapping[str, str]:
         "register_version": _("Registered version %(name)s"),
         "discover": _("Looked through the cluster"),
     }
-
-
-def _errors(numbers: Mapping[str, Any]) -> str:
-    return _(
-        "Errors: candidate %(candidate)s (%(errors)s of %(requests)s), stable %(stable)s (%(stable_errors)s of %(stable_requests)s); "
-        "tolerated %(tolerated)s. The chance of this without a fault is %(chance)s."
-    ) % {
-        "candidate": percent(numbers.get("error_ratio")),
-        "errors": _whole(numbers.get("errors")),
-        "requests": _whole(numbers.get("requests")),
-        "stable": percent(numbers.get("stable_error_ratio")),
-        "stable_errors": _whole(numbers.get("stable_errors")),
-        "stable_requests": _whole(numbers.get("stable_requests")),
-        "tolerated": percent(numbers.get("tolerated_ratio")),
-        "chance": _odds(numbers.get("chance")),
-    }
-
-
-def _slower(numbers: Mapping[str, Any]) -> str:
-    return _(
-        "Latency: candidate p99 %(candidate)s ms, stable %(stable)s ms; %(slow)s of %(requests)s requests were slower than %(edge)s ms, "
-        "tolerated %(tolerated)s. The chance of this without a fault is %(chance)s."
-    ) % {
-        "candidate": _whole(numbers.get("p99_ms")),
-        "stable": _whole(numbers.get("stable_p99_ms")),
-        "slow": _whole(numbers.get("slow")),
-        "requests": _whole(numbers.get("requests")),
-        "edge": _whole(numbers.get("edge_ms")),
-        "tolerated": percent(numbers.get("tolerated_share"), digits=1),
-        "chance": _odds(numbers.get("chance")),
-    }
-
-
-def _not_worse(numbers: Mapping[str, Any]) -> str:
-    return _(
-        "Not worse: errors %(candidate)s against %(stable)s, p99 %(p99)s ms against %(stable_p99)s ms, %(requests)s candidate requests."
-    ) % {
-        "candidate": percent(numbers.get("error_ratio")),
-        "stable": percent(numbers.get("stable_error_ratio")),
-        "p99": _whole(numbers.get("p99_ms")),
-        "stable_p99": _whole(numbers.get("stable_p99_ms")),
-        "requests": _whole(numbers.get("requests")),
-    }
-
-
-def _few(numbers: Mapping[str, Any]) -> str:
-    return _("%(requests)s of about %(needed)s candidate requests: not enough to say.") % {
-        "requests": _whole(numbers.get("requests")),
-        "needed": _whole(numbers.get("needed")),
-    }
-
-
-def _whole(value: Any) -> str:
-    return f"{value:,.0f}" if isinstance(value, int | float) else "-"
-
-
-def _odds(chance: Any) -> str:
-    """Write a small probability as "1 in 40,000"."""
-    if not isinstance(chance, int | float):
-        return "-"
-    return (
-        _("below 1 in %(count)s") % {"count": "1,000,000,000"}
-        if chance < 1e-9
-        else _("1 in %(count)s") % {"count": f"{1 / chance:,.0f}"}
-    )
-
-
-_VERDICTS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
-    "more_errors": _errors,
-    "slower": _slower,
-    "not_worse": _not_worse,
-    "few_requests": _few,
-    "no_requests": lambda _numbers: _(
-        "No requests of the candidate were seen: no data, neither pass nor fail."
-    ),
-    "no_stable_requests": lambda _numbers: _(
-        "No requests of the stable version were seen, so there is nothing to compare with."
-    ),
-}

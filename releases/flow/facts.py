@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from typing import Any
 
 from releases.domain.decision import Facts, Opening, Run
 from releases.domain.evidence import Outcome
 from releases.domain.states import State
 from releases.flow.approve import approval_problem
-from releases.flow.measure import SCRAPE_LAG
-from releases.models import Rollout, StepRun
+from releases.flow.measure import last_look
+from releases.models import Rollout, StepRun, Verdict
 
 
 def facts_of(rollout: Rollout) -> Facts:
@@ -28,15 +28,6 @@ def facts_of(rollout: Rollout) -> Facts:
     )
 
 
-def _last_look(rollout: Rollout, *, run: StepRun) -> datetime | None:
-    """Return the moment from which the next measurement counts: windows end a scrape's lag before they are read."""
-    last = (
-        rollout.snapshots.filter(step=run.position).order_by("-at").values_list("at", flat=True).first()
-        or run.started_at
-    )
-    return last + SCRAPE_LAG if last else None
-
-
 def opening(rollout: Rollout) -> Opening:
     """Say whether the calendar lets this rollout go forward."""
     return Opening()
@@ -52,7 +43,21 @@ def _run(rollout: Rollout) -> Run | None:
         desired=run.desired,
         written=run.written,
         bake_until=run.bake_until,
-        last_measured_at=_last_look(rollout, run=run),
-        outcome=Outcome(verdict.outcome) if verdict else None,
-        verdict_params={**verdict.numbers, "code": verdict.reason_code} if verdict else {},
+        last_measured_at=last_look(rollout, run=run),
+        outcome=_outcome(verdict, shadow=rollout.service.shadow),
+        verdict_params=_params(verdict) if verdict else {},
     )
+
+
+def _outcome(verdict: Verdict | None, *, shadow: bool) -> Outcome | None:
+    """In shadow mode nothing is done by a verdict; that there is no data is no verdict on the candidate, and still counts."""
+    if verdict is None:
+        return None
+    outcome = Outcome(verdict.outcome)
+    return Outcome.PASS if shadow and outcome is not Outcome.NO_DATA else outcome
+
+
+def _params(verdict: Verdict) -> dict[str, Any]:
+    """Return what the sentence about the verdict needs, without the other metrics' numbers."""
+    numbers = {name: value for name, value in verdict.numbers.items() if name not in {"metrics", "problem"}}
+    return {**numbers, "code": verdict.reason_code}

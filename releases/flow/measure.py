@@ -2,132 +2,179 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
-from django.core.cache import cache
 from django.db import transaction
 
-from istio.telemetry import Counts, Target
-from releases.domain.evidence import Scrape, judge
-from releases.domain.evidence.scrape import counts_as_json, counts_from_json
+from istio.telemetry import Counts, Missing, Reading, TelemetryError
+from releases.domain.evidence import Judgement, Outcome, State
+from releases.domain.evidence.scrape import counts_as_json
 from releases.domain.fingerprint import digest
-from releases.domain.states import MOVING
+from releases.flow.judging import RULE, effective_weight, memory_of, numbers_of, observe
 from releases.flow.move import change
 from releases.flow.shift import drift_of, version_problem
-from releases.models import MetricSnapshot, Rollout, StepRun, Verdict
+from releases.flow.windows import SCRAPE_LAG, due_ends, end_of_window, questions_of, shared_window
+from releases.models import AskedQueries, JudgeMemory, MetricSnapshot, Rollout, StepRun, Verdict
 from services.connections import mesh_of, telemetry_of
-from services.models import Cluster
 
-SCRAPE_LAG = timedelta(seconds=1)
-"""Windows end this long ago, so that the scrape that closes them has been stored."""
-_JUDGED_SNAPSHOTS = 2000
+__all__ = ["SCRAPE_LAG", "last_look", "measure"]
+
+LOOKS_BETWEEN_STATES = 20
+"""The judge's memory is stored with every so many verdicts, and with each that says something else than the one before."""
+_SHOWN_SNAPSHOTS = 60
 
 
 def measure(rollout: Rollout, *, now: datetime) -> None:
-    """Store a snapshot and the verdict over the step so far, and note drift and a changed image on the row.
+    """Store a snapshot and a verdict per window that is over, and note drift and a changed image on the row.
 
-    Raises TelemetryError or MeshError when somebody did not answer, LostRace when the row changed meanwhile.
+    A Prometheus that does not answer is a verdict too: no data. Raises MeshError when the mesh did not answer, LostRace when
+    the row changed meanwhile.
     """
-    run = rollout.step_runs.exclude(started_at=None).order_by("-position").first()
-    if run is None or run.started_at is None:
+    runs = list(rollout.step_runs.exclude(started_at=None).order_by("position"))
+    if not runs or runs[0].started_at is None:
         return
-    window = next_window(rollout, run=run, now=now)
-    if window:
-        start, end = window
-        counts = window_counts(rollout.service.cluster, end=end, seconds=(end - start).total_seconds()).get(
-            rollout.service.target, {}
-        )
-        _keep(rollout, run=run, end=end, seconds=(end - start).total_seconds(), counts=counts)
+    begun = runs[0].started_at
+    memory = memory_of(rollout, begun=begun)
+    seconds = rollout.plan_value.evidence.interval_seconds
+    last = rollout.snapshots.order_by("-at").values_list("at", flat=True).first()
+    ends = due_ends(after=last or begun, now=now, seconds=seconds)
+    for snapshot in _snapshots(rollout, runs=runs, ends=ends, seconds=seconds):
+        state, judgement = observe(memory, snapshot)
+        _keep(rollout, snapshot, memory=memory, state=state, judgement=judgement)
+    _note_split(rollout, run=runs[-1])
     _look_at_mesh(rollout)
 
 
-def next_window(rollout: Rollout, *, run: StepRun, now: datetime) -> tuple[datetime, datetime] | None:
-    """Return the window since the last snapshot (or the step's first traffic), cut to whole seconds; None while it is empty."""
-    end = (now - SCRAPE_LAG).replace(microsecond=0)
+def last_look(rollout: Rollout, *, run: StepRun) -> datetime | None:
+    """Return the moment from which the next look counts: the last window's end, or the one in which the step began."""
+    if run.started_at is None:
+        return None
+    seconds = rollout.plan_value.evidence.interval_seconds
     last = rollout.snapshots.order_by("-at").values_list("at", flat=True).first()
-    begun = run.started_at.replace(microsecond=0) if run.started_at else end
-    start = max(last, begun) if last else begun
-    return (start, end) if end > start else None
+    begun = end_of_window(run.started_at, seconds=seconds)
+    return (max(last, begun) if last else begun) + SCRAPE_LAG
 
 
-def window_counts(cluster: Cluster, *, end: datetime, seconds: float) -> dict[Target, dict[str, Counts]]:
-    """Ask once for every live service of the cluster and share the answer, so that the cost does not grow with them."""
-    live = Rollout.objects.filter(state__in=MOVING, service__cluster=cluster).values_list(
-        "service__namespace", "service__name"
+def _snapshots(
+    rollout: Rollout, *, runs: list[StepRun], ends: list[datetime], seconds: int
+) -> Iterator[MetricSnapshot]:
+    """Yield what was measured in each window, oldest first, not yet stored."""
+    if len(ends) > 1:
+        yield from _past(rollout, runs=runs, ends=ends[:-1], seconds=seconds)
+    if ends:
+        yield _present(rollout, runs=runs, end=ends[-1], seconds=seconds)
+
+
+def _present(rollout: Rollout, *, runs: list[StepRun], end: datetime, seconds: int) -> MetricSnapshot:
+    snapshot = _blank(rollout, runs=runs, end=end, seconds=seconds)
+    try:
+        window = shared_window(rollout.service.cluster, end=end, seconds=seconds)
+    except TelemetryError:
+        snapshot.problem = Missing.UNREACHABLE
+        return snapshot
+    target = rollout.service.target
+    stable = window.of(target, version=rollout.stable.name)
+    candidate = window.of(target, version=rollout.candidate.name)
+    queries = list(window.queries)
+    snapshot.asked, _new = AskedQueries.objects.get_or_create(
+        digest=digest(queries), defaults={"queries": queries}
     )
-    targets = sorted({Target(namespace=namespace, service=name) for namespace, name in live}, key=str)
-    # A rollout that began a moment ago changes the targets, so they are part of the key.
-    key = (
-        f"window:{cluster.pk}:{end.timestamp():.0f}:{seconds:g}:{digest([str(target) for target in targets])}"
-    )
-    answer: dict[Target, dict[str, Counts]] | None = cache.get(key)
-    if answer is None:
-        found = telemetry_of(cluster).window(targets, end=end, seconds=seconds)
-        answer = {target: dict(versions) for target, versions in found.counts.items()}
-        cache.set(key, answer, timeout=10)
-    return answer
+    return _filled(snapshot, stable=stable, candidate=candidate)
 
 
-def scrapes_of(rollout: Rollout, *, step: int) -> list[Scrape]:
-    """Return the stored snapshots of one step, oldest first, as the judge reads them."""
-    rows = rollout.snapshots.filter(step=step).order_by("-at")[:_JUDGED_SNAPSHOTS]
-    return [
-        Scrape(
-            at=row.at,
-            seconds=row.window_seconds,
-            step=row.step,
-            weight=row.weight,
-            stable=counts_from_json(row.stable),
-            candidate=counts_from_json(row.candidate),
+def _past(
+    rollout: Rollout, *, runs: list[StepRun], ends: list[datetime], seconds: int
+) -> Iterator[MetricSnapshot]:
+    """Read the windows that nobody looked at while Weir was away, in one go."""
+    try:
+        windows = telemetry_of(rollout.service.cluster).history(
+            rollout.service.target,
+            start=ends[0] - timedelta(seconds=seconds),
+            end=ends[-1],
+            step_seconds=seconds,
+            questions=questions_of(rollout.service),
         )
-        for row in reversed(rows)
-    ]
+    except TelemetryError:
+        return
+    for end in ends:
+        versions = windows.get(end.timestamp(), {})
+        yield _filled(
+            _blank(rollout, runs=runs, end=end, seconds=seconds),
+            stable=versions.get(rollout.stable.name, Missing.NO_DATA),
+            candidate=versions.get(rollout.candidate.name, Missing.NO_DATA),
+        )
+
+
+def _blank(rollout: Rollout, *, runs: list[StepRun], end: datetime, seconds: int) -> MetricSnapshot:
+    """Return a snapshot of the step that was under way when the window ended."""
+    begun = [run for run in runs if run.started_at and run.started_at < end] or runs[:1]
+    run, steps = begun[-1], rollout.plan_value.steps
+    step = steps[min(run.position, len(steps) - 1)]
+    weight = effective_weight(step, weight=run.written or 0)
+    return MetricSnapshot(
+        rollout=rollout, step=run.position, at=end, window_seconds=seconds, weight=round(weight)
+    )
+
+
+def _filled(snapshot: MetricSnapshot, *, stable: Reading, candidate: Reading) -> MetricSnapshot:
+    snapshot.stable = counts_as_json(stable) if isinstance(stable, Counts) else None
+    snapshot.candidate = counts_as_json(candidate) if isinstance(candidate, Counts) else None
+    missing = [reading for reading in (candidate, stable) if isinstance(reading, Missing)]
+    snapshot.problem = missing[0].value if missing else ""
+    if Missing.NO_DATA in missing:
+        snapshot.problem = ""  # a version nobody mentions: what that means is the judge's business
+    return snapshot
 
 
 @transaction.atomic
 def _keep(
-    rollout: Rollout, *, run: StepRun, end: datetime, seconds: float, counts: dict[str, Counts]
+    rollout: Rollout, snapshot: MetricSnapshot, *, memory: JudgeMemory, state: State, judgement: Judgement
 ) -> None:
-    stable, candidate = counts.get(rollout.stable.name), counts.get(rollout.candidate.name)
-    MetricSnapshot.objects.create(
-        rollout=rollout,
-        step=run.position,
-        at=end,
-        window_seconds=seconds,
-        weight=run.written or 0,
-        stable=counts_as_json(stable),
-        candidate=counts_as_json(candidate),
+    """Store the snapshot, what was concluded from it, and what the judge remembers from now on."""
+    snapshot.save(force_insert=True)
+    last = rollout.verdicts.order_by("-at").first()
+    outcome = Outcome(judgement.decision.outcome)
+    is_kept = (
+        last is None
+        or last.step != snapshot.step
+        or last.outcome != outcome.value
+        or memory.looks % LOOKS_BETWEEN_STATES == 0
     )
-    scrapes = scrapes_of(rollout, step=run.position)
-    verdict = judge(scrapes, step=run.position)
     Verdict.objects.create(
         rollout=rollout,
-        step=run.position,
-        at=end,
-        outcome=verdict.outcome.value,
-        metric=verdict.metric,
-        rule=verdict.rule,
-        reason_code=verdict.code,
-        numbers=dict(verdict.numbers),
-        settings=dict(verdict.settings),
-        snapshots_from=scrapes[0].at,
-        snapshots_hash=digest(
-            [
-                [scrape.at.isoformat(), counts_as_json(scrape.stable), counts_as_json(scrape.candidate)]
-                for scrape in scrapes
-            ]
-        ),
+        step=snapshot.step,
+        at=snapshot.at,
+        outcome=outcome.value,
+        metric=judgement.because,
+        rule=RULE,
+        reason_code=judgement.problem or judgement.decision.value,
+        numbers=numbers_of(judgement),
+        settings=memory.settings,
+        state_before=memory.state if is_kept else None,
+        shadow=rollout.service.shadow,
+        snapshots_from=snapshot.at - timedelta(seconds=snapshot.window_seconds),
+        snapshots_hash=hash_after(last, snapshot),
     )
-    observed = _observed_share(scrapes)
-    if observed is not None:
-        StepRun.objects.filter(pk=run.pk).update(observed=observed)
+    memory.state, memory.looks = state.as_json(), memory.looks + 1
+    memory.save()
 
 
-def _observed_share(scrapes: list[Scrape]) -> float | None:
-    """Return the candidate's percent of the requests of the step, or None without any."""
-    mine = sum(scrape.candidate.requests for scrape in scrapes if scrape.candidate)
-    all_of = mine + sum(scrape.stable.requests for scrape in scrapes if scrape.stable)
-    return round(100 * mine / all_of, 2) if all_of else None
+def hash_after(last: Verdict | None, snapshot: MetricSnapshot) -> str:
+    """Return the digest of a snapshot and of every one before it."""
+    before = last.snapshots_hash if last else ""
+    at = snapshot.at.astimezone(UTC).isoformat()
+    return digest([before, at, snapshot.weight, snapshot.stable, snapshot.candidate])
+
+
+def _note_split(rollout: Rollout, *, run: StepRun) -> None:
+    """Note the candidate's percent of the requests of the step's newest windows; nothing without any."""
+    rows = rollout.snapshots.filter(step=run.position).order_by("-at")[:_SHOWN_SNAPSHOTS]
+    pairs = [(row.candidate, row.stable) for row in rows]
+    mine = sum(candidate["requests"] for candidate, _ in pairs if candidate)
+    whole = mine + sum(stable["requests"] for _, stable in pairs if stable)
+    if whole:
+        StepRun.objects.filter(pk=run.pk).update(observed=round(100 * mine / whole, 2))
 
 
 def _look_at_mesh(rollout: Rollout) -> None:

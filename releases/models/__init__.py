@@ -3,7 +3,7 @@
 from releases.models.access import ApiToken, Role, User
 from releases.models.approval import Approval
 from releases.models.audit import AuditEvent
-from releases.models.evidence import MetricSnapshot, Verdict
+from releases.models.evidence import AskedQueries, Calibration, JudgeMemory, MetricSnapshot, Verdict
 from releases.models.keeping import AuditArchive, FailedLogIn, SignedHead, UnrecordedChange
 from releases.models.plan import PlanStep, RolloutPlan
 from releases.models.rollout import Rollout, RolloutEdit, StepRun
@@ -11,9 +11,12 @@ from releases.models.rollout import Rollout, RolloutEdit, StepRun
 __all__ = [
     "ApiToken",
     "Approval",
+    "AskedQueries",
     "AuditArchive",
     "AuditEvent",
+    "Calibration",
     "FailedLogIn",
+    "JudgeMemory",
     "MetricSnapshot",
     "PlanStep",
     "Role",

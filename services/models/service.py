@@ -41,6 +41,13 @@ class Service(models.Model):
         choices=[(source.name, source.title) for source in SOURCES.values()],
         default=ISTIO.name,
     )
+    shadow = models.BooleanField(
+        _("shadow mode"),
+        default=False,
+        help_text=_(
+            "Verdicts are recorded and shown, and nothing is done by them: no guard rolls back, no gate holds."
+        ),
+    )
     metrics = models.ManyToManyField(Metric, related_name="services", verbose_name=_("metrics"), blank=True)
     stable = models.ForeignKey(
         "services.Version",

@@ -106,6 +106,7 @@ class World:
     plan: RolloutPlan
     services: dict[str, Service] = field(default_factory=dict)
     now: datetime = field(default_factory=database_now)
+    error_ratio: float = 0.001
 
     def service(self, name: str) -> Service:
         """Return the service of this name, made with its versions when first asked for."""
@@ -162,18 +163,24 @@ class World:
     def running(self, name: str = "product", *, error_ratio: float = 0.001, pulses: int = 4) -> Rollout:
         """A rollout in its first step, looked at ``pulses`` times."""
         rollout = self.approved(name)
-        begin = self.now - timedelta(hours=1)
-        target = rollout.service.target
-        self.telemetry.run(target, "v1", Traffic(rps=200, error_ratio=0.001), since=begin)
-        self.telemetry.run(target, "v2", Traffic(rps=100, error_ratio=error_ratio), since=begin)
+        self.error_ratio = error_ratio
+        self._split(rollout, weight=0, since=self.now - timedelta(hours=1))
         return self.pulse(rollout, times=pulses)
 
     def pulse(self, rollout: Rollout, *, times: int) -> Rollout:
         for _ in range(times):
             self.now += PULSE
             flow.advance(rollout.pk, clock=lambda: self.now, by=WORKER)
+            written = rollout.step_runs.exclude(written=None).order_by("-position").first()
+            self._split(rollout, weight=(written.written or 0) if written else 0, since=self.now)
         rollout.refresh_from_db()
         return rollout
+
+    def _split(self, rollout: Rollout, *, weight: int, since: datetime) -> None:
+        """Send each version its part of 300 requests a second: a judge would notice any other."""
+        target = rollout.service.target
+        for version, share, errors in (("v1", 100 - weight, 0.001), ("v2", weight, self.error_ratio)):
+            self.telemetry.run(target, version, Traffic(rps=3 * share, error_ratio=errors), since=since)
 
 
 def build() -> World:

@@ -56,9 +56,7 @@ def grow(world: World, *, rollout: Rollout, by: int) -> None:
         for of in (rollout, approved_draft):
             at = timezone.now()
             MetricSnapshot.objects.create(rollout=of, at=at, window_seconds=15, weight=5)
-            Verdict.objects.create(
-                rollout=of, at=at, outcome="pass", rule="simple_guard", reason_code="not_worse"
-            )
+            Verdict.objects.create(rollout=of, at=at, outcome="pass", rule="evidence", reason_code="go_on")
 
 
 @pytest.mark.parametrize("path", LISTS)

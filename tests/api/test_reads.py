@@ -144,9 +144,9 @@ def test_verdicts_come_newest_first_with_their_sentence(world: World, bearer: Be
             step=0,
             at=now - timedelta(seconds=seconds),
             outcome="inconclusive",
-            rule="simple_guard",
-            reason_code="few_requests",
-            numbers={"requests": requests, "needed": 200},
+            rule="evidence",
+            reason_code="wait",
+            numbers={"requests": requests, "requests_needed": 200},
         )
     client = bearer(world.viewer)
     rows = client.get(f"/api/v1/rollouts/{rollout.pk}/verdicts/").json()["results"]

@@ -95,6 +95,11 @@ class FakeTelemetry:
         """Let a version do exactly this at one instant."""
         self._histories[target, version].events.append((at, counts))
 
+    def forget(self, target: Target) -> None:
+        """Drop all that a service did."""
+        for key in [key for key in self._histories if key[0] == target]:
+            del self._histories[key]
+
     def silence(
         self,
         *,
@@ -141,7 +146,13 @@ class FakeTelemetry:
         return Window(counts=dict(counts), missing=dict(missing), queries=("fake",))
 
     def history(
-        self, target: Target, *, start: datetime, end: datetime, step_seconds: float
+        self,
+        target: Target,
+        *,
+        start: datetime,
+        end: datetime,
+        step_seconds: float,
+        questions: Collection[Question] = (),
     ) -> Mapping[float, Mapping[str, Counts]]:
         self._answer_or_raise()
         first = math.floor(start.timestamp() / step_seconds) + 1
@@ -153,7 +164,9 @@ class FakeTelemetry:
             for (of, version), history in self._histories.items():
                 silent = self._is_silent(of, version, start=begin, end=moment)
                 if of == target and not silent and history.begun_by(moment):
-                    windows[at][version] = _counted(history, start=begin, end=moment)
+                    found = _counted(history, start=begin, end=moment)
+                    custom = {question.name: _answer_to(question, found) for question in questions}
+                    windows[at][version] = replace(found, custom=custom)
         return dict(windows)
 
     def check(self, query: str) -> Collection[frozenset[str]]:

@@ -59,7 +59,7 @@ def evidence_of(rollout: Rollout, *, latest: Verdict | None) -> Evidence:
             bins=bins,
             names=names,
             figure=_p99,
-            edge=tolerated.get("p99"),
+            edge=None,
         ),
     ]
     requests = {
@@ -160,17 +160,12 @@ def _p99(counts: Counts) -> float | None:
 
 
 def _tolerated(verdict: Verdict | None) -> dict[str, tuple[float, str]]:
-    """Return the edges that the last verdict judged by, where its rule has any."""
+    """Return the edge that the last verdict judged errors by: the stable version's ratio and what is tolerated on top."""
     if verdict is None:
         return {}
-    found: dict[str, tuple[float, str]] = {}
-    base, p99 = verdict.numbers.get("stable_error_ratio"), verdict.numbers.get("stable_p99_ms")
-    factor, slack, slower = (
-        verdict.settings.get(name) for name in ("error_factor", "error_slack", "p99_factor")
-    )
-    if base is not None and factor and slack:
-        edge = 100 * max(factor * base, base + slack)
-        found["errors"] = (edge, _("tolerated up to %(edge)s %%") % {"edge": f"{edge:.2f}"})
-    if p99 and slower:
-        found["p99"] = (slower * p99, _("tolerated up to %(edge)s ms") % {"edge": f"{slower * p99:.0f}"})
-    return found
+    errors = [metric for metric in verdict.numbers.get("metrics", []) if metric["metric"] == "errors"]
+    if not errors or not errors[0]["stable"][1]:
+        return {}
+    events, requests = errors[0]["stable"]
+    edge = 100 * (events / requests + errors[0]["tolerated"])
+    return {"errors": (edge, _("tolerated up to %(edge)s %%") % {"edge": f"{edge:.2f}"})}

@@ -15,7 +15,7 @@ from releases.domain.evidence.bounds import Interval
 from releases.domain.evidence.judge import Judge
 from releases.domain.evidence.judgement import Decision, Judgement, MetricEvidence
 from releases.domain.evidence.look import NOTHING, Look, Tally, tally_of
-from releases.domain.evidence.scrape import Outcome, Scrape, Verdict
+from releases.domain.evidence.scrape import Outcome
 from releases.domain.evidence.settings import (
     CountRule,
     MeanRule,
@@ -24,15 +24,12 @@ from releases.domain.evidence.settings import (
     at_interval,
     with_metrics,
 )
-from releases.domain.evidence.simple_guard import RULE, GuardSettings, judge
 from releases.domain.evidence.state import PlannedStep, State
 
 __all__ = [
     "NOTHING",
-    "RULE",
     "CountRule",
     "Decision",
-    "GuardSettings",
     "Interval",
     "Judge",
     "Judgement",
@@ -42,14 +39,11 @@ __all__ = [
     "Moments",
     "Outcome",
     "PlannedStep",
-    "Scrape",
     "Settings",
     "State",
     "Tally",
-    "Verdict",
     "Worse",
     "at_interval",
-    "judge",
     "tally_of",
     "with_metrics",
 ]

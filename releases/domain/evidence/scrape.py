@@ -1,11 +1,10 @@
-"""The values that go into a judgement and the value that comes out."""
+"""The outcomes of a judgement, and stored counts: how they are written, read, added up and summarised."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from dataclasses import asdict
 from enum import StrEnum
 from typing import Any
 
@@ -19,30 +18,6 @@ class Outcome(StrEnum):
     FAIL = "fail"
     INCONCLUSIVE = "inconclusive"
     NO_DATA = "no_data"
-
-
-@dataclass(frozen=True, slots=True)
-class Scrape:
-    """Both versions' counts over the window that ends ``at``; None where a version had no sample."""
-
-    at: datetime
-    seconds: float
-    step: int | None
-    weight: int
-    stable: Counts | None
-    candidate: Counts | None
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """One judgement: which metric decided, a code for the sentence, and the numbers that go into it."""
-
-    outcome: Outcome
-    code: str
-    rule: str
-    metric: str = ""
-    numbers: Mapping[str, Any] = field(default_factory=dict)
-    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 def counts_as_json(counts: Counts | None) -> dict[str, Any] | None:

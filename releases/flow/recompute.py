@@ -1,0 +1,36 @@
+"""Saying a stored verdict again from its stored numbers: the nearest memory of the judge, and the snapshots since."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from releases.domain.fingerprint import digest
+from releases.flow.judging import numbers_of, observe
+from releases.models import JudgeMemory, MetricSnapshot, Verdict
+
+
+def recomputed(verdict: Verdict) -> dict[str, Any]:
+    """Return the numbers that the judge concludes today from what was stored then.
+
+    Raises LookupError if the snapshots or the judge's memory it began with are not there any more.
+    """
+    earlier = Verdict.objects.filter(rollout=verdict.rollout_id, at__lte=verdict.at)
+    first = earlier.exclude(state_before=None).order_by("-at").first()
+    if first is None:
+        raise LookupError(f"{verdict}: no memory of the judge is stored before {verdict.at}.")
+    memory = JudgeMemory(rollout=verdict.rollout, settings=first.settings, state=first.state_before)
+    snapshots = MetricSnapshot.objects.filter(
+        rollout=verdict.rollout_id, at__gte=first.at, at__lte=verdict.at
+    ).order_by("at")
+    numbers: dict[str, Any] = {}
+    for snapshot in snapshots:
+        state, judgement = observe(memory, snapshot)
+        memory.state, numbers = state.as_json(), numbers_of(judgement)
+    if not numbers:
+        raise LookupError(f"{verdict}: its snapshots are not stored any more.")
+    return numbers
+
+
+def is_reproduced(verdict: Verdict) -> bool:
+    """Say whether the judge, asked again, gives exactly the stored numbers."""
+    return digest(recomputed(verdict)) == digest(verdict.numbers)
