@@ -30,6 +30,7 @@ class Action(StrEnum):
 
     REGISTER_VERSION = "register_version"
     EDIT_PLANS = "edit_plans"
+    CHANGE_TRAFFIC = "change_traffic"
     EDIT_CATALOGUE = "edit_catalogue"
     EDIT_POLICIES = "edit_policies"
     EDIT_CALENDAR = "edit_calendar"
@@ -59,11 +60,19 @@ _BACK = frozenset({Event.ROLL_BACK})
 GRANTS: Mapping[RoleName, frozenset[Event | Action]] = {
     RoleName.VIEWER: frozenset(),
     # Rolling back is granted more widely than going forward.
-    RoleName.REQUESTER: _REQUEST | _BACK | {Event.PAUSE, Action.REGISTER_VERSION, Action.EDIT_PLANS},
+    RoleName.REQUESTER: _REQUEST
+    | _BACK
+    | {Event.PAUSE, Action.REGISTER_VERSION, Action.EDIT_PLANS, Action.CHANGE_TRAFFIC},
     RoleName.APPROVER: _DECIDE | _BACK | {Event.PAUSE, Action.READ_AUDIT},
     RoleName.OPERATOR: _DRIVE
     | _BACK
-    | {Action.REGISTER_VERSION, Action.EDIT_PLANS, Action.EDIT_CATALOGUE, Action.READ_AUDIT},
+    | {
+        Action.REGISTER_VERSION,
+        Action.EDIT_PLANS,
+        Action.EDIT_CATALOGUE,
+        Action.READ_AUDIT,
+        Action.CHANGE_TRAFFIC,
+    },
     RoleName.CALENDAR_MANAGER: frozenset({Action.EDIT_CALENDAR}),
     RoleName.POLICY_ADMINISTRATOR: frozenset(
         {Action.EDIT_POLICIES, Action.EDIT_CATALOGUE, Action.READ_AUDIT}

@@ -12,20 +12,34 @@ from releases.flow.raw_changes import record_raw_changes
 from releases.flow.record import record_refusal
 from releases.flow.request import create, edit
 from releases.flow.tokens import issue_token, revoke_token
+from releases.flow.traffic_change import (
+    all_back,
+    back_target,
+    draft_change,
+    finish_change,
+    perform_change,
+    request_change,
+)
 from releases.flow.verify import ChainReport, verify_chain
 
 __all__ = [
     "ChainReport",
     "VersionConflict",
     "advance",
+    "all_back",
+    "back_target",
     "create",
     "delete_plan",
+    "draft_change",
     "edit",
+    "finish_change",
     "issue_token",
     "perform",
+    "perform_change",
     "record_raw_changes",
     "record_refusal",
     "register_version",
+    "request_change",
     "revoke_token",
     "save_catalogue",
     "save_plan",

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from istio.checks import CheckFacts, Finding, run_checks
 from istio.mesh import DEPLOYMENT, DESTINATION_RULE, GATEWAY, SERVICE, VIRTUAL_SERVICE, Manifest
 from releases.flow.content import Rendered, rendered_steps, with_candidate_subset
-from releases.models import Rollout
+from releases.models import Rollout, TrafficChange
 from services.connections import mesh_of
 from services.models import Service
 
@@ -44,19 +44,29 @@ def findings_for(rollout: Rollout, *, baseline: dict[str, Manifest]) -> list[Fin
 
 def findings_of(rollout: Rollout, step: Rendered, *, surroundings: Surroundings) -> list[Finding]:
     """Run the checks over one step as it would be written."""
-    service = rollout.service
+    weight = rollout.plan_value.steps[step.position].weight
+    return findings_about(
+        rollout, virtual_service=step.virtual_service, weight=weight, surroundings=surroundings
+    )
+
+
+def findings_about(
+    of: Rollout | TrafficChange, *, virtual_service: Manifest, weight: int, surroundings: Surroundings
+) -> list[Finding]:
+    """Run the checks over one VirtualService as it would be written, with ``weight`` percent for the candidate."""
+    service = of.service
     rules = [
-        with_candidate_subset(rule, rollout=rollout)
+        with_candidate_subset(rule, rollout=of)
         if rule["metadata"]["name"] == service.destination_rule
         else rule
         for rule in surroundings[DESTINATION_RULE]
     ]
     facts = CheckFacts(
-        virtual_service=step.virtual_service,
+        virtual_service=virtual_service,
         host=service.host,
-        stable=rollout.stable.subset,
-        candidate=rollout.candidate.subset,
-        candidate_weight=rollout.plan_value.steps[step.position].weight,
+        stable=of.stable.subset,
+        candidate=of.candidate.subset,
+        candidate_weight=weight,
         namespace=service.namespace,
         routes=service.routes,
         destination_rules=rules,
@@ -64,6 +74,6 @@ def findings_of(rollout: Rollout, step: Rendered, *, surroundings: Surroundings)
         services=surroundings[SERVICE],
         deployments=surroundings[DEPLOYMENT],
         gateways=surroundings[GATEWAY],
-        candidate_labels=rollout.candidate.labels,
+        candidate_labels=of.candidate.labels,
     )
     return run_checks(facts)

@@ -10,7 +10,7 @@ from istio.marks import without_weir
 from istio.mesh import Manifest
 from istio.traffic import TrafficSpec, owned_part, render, with_subset
 from releases.domain.fingerprint import digest
-from releases.models import Rollout
+from releases.models import Rollout, TrafficChange
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +55,12 @@ def ended(virtual_service: Manifest, *, rollout: Rollout, candidate_weight: int)
     return render_spec(TrafficSpec(candidate_weight=candidate_weight), virtual_service, rollout=rollout)
 
 
-def with_candidate_subset(destination_rule: Manifest, *, rollout: Rollout) -> Manifest:
+def with_candidate_subset(destination_rule: Manifest, *, rollout: Rollout | TrafficChange) -> Manifest:
     """Return the DestinationRule with the candidate's subset in it; the same when it is there already."""
     return with_subset(destination_rule, name=rollout.candidate.subset, labels=rollout.candidate.labels)
 
 
-def owned_parts(document: Manifest, *, rollout: Rollout) -> Any:
+def owned_parts(document: Manifest, *, rollout: Rollout | TrafficChange) -> Any:
     """Return the parts Weir renders, or the sentence that says why they can not be found in this object any more."""
     try:
         return owned_part(document, **pair_of(rollout))
@@ -68,7 +68,7 @@ def owned_parts(document: Manifest, *, rollout: Rollout) -> Any:
         return {"problem": str(error), "code": error.code}
 
 
-def pair_of(rollout: Rollout) -> dict[str, Any]:
+def pair_of(rollout: Rollout | TrafficChange) -> dict[str, Any]:
     """Return the arguments by which the routes and versions of a rollout are found in a VirtualService."""
     service = rollout.service
     return {

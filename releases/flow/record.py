@@ -14,7 +14,7 @@ from releases.clock import database_now
 from releases.domain.actor import Actor
 from releases.domain.chain import GENESIS, link
 from releases.domain.fingerprint import canonical
-from releases.models import AuditEvent, Rollout
+from releases.models import AuditEvent, Rollout, TrafficChange
 from services.models import Service, Version
 
 _CHAIN_LOCK = 0x5765_6972  # "Weir"
@@ -57,7 +57,9 @@ def record(
         rollout=rollout,
         outcome=outcome,
         reason=why,
-        fingerprint=fingerprint or (rollout.fingerprint if rollout else ""),
+        fingerprint=fingerprint
+        or getattr(obj, "fingerprint", "")
+        or (rollout.fingerprint if rollout else ""),
         before=_plain(before),
         after=_plain(after),
         prev=head[1],
@@ -122,7 +124,7 @@ def _about(obj: models.Model) -> tuple[Rollout | None, Service | None]:
     rollout = obj if isinstance(obj, Rollout) else getattr(obj, "rollout", None)
     if isinstance(rollout, Rollout):
         return rollout, rollout.service
-    if isinstance(obj, Version):
+    if isinstance(obj, Version | TrafficChange):
         return None, obj.service
     return None, obj if isinstance(obj, Service) and obj.pk else None
 

@@ -7,6 +7,7 @@ from releases.models.evidence import AskedQueries, Calibration, JudgeMemory, Met
 from releases.models.keeping import AuditArchive, FailedLogIn, SignedHead, UnrecordedChange
 from releases.models.plan import PlanStep, RolloutPlan
 from releases.models.rollout import Rollout, RolloutEdit, StepRun
+from releases.models.traffic_change import TrafficChange, TrafficVote
 
 __all__ = [
     "ApiToken",
@@ -25,6 +26,8 @@ __all__ = [
     "RolloutPlan",
     "SignedHead",
     "StepRun",
+    "TrafficChange",
+    "TrafficVote",
     "UnrecordedChange",
     "User",
     "Verdict",

@@ -37,6 +37,13 @@ _FUNCTIONS = (
          END IF;
          RETURN NEW;
        END $$""",
+    f"""CREATE OR REPLACE FUNCTION weir_change_decided_by_another() RETURNS trigger LANGUAGE plpgsql AS $$
+       BEGIN
+         IF EXISTS (SELECT 1 FROM releases_trafficchange WHERE id = NEW.change_id AND requested_by_id = NEW.by_id) THEN
+           RAISE EXCEPTION 'who asked for a change does not decide on it' {_ERROR};
+         END IF;
+         RETURN NEW;
+       END $$""",
     # Two roles given at one instant must see each other: the person's row is locked first.
     f"""CREATE OR REPLACE FUNCTION weir_powers_apart() RETURNS trigger LANGUAGE plpgsql AS $$
        DECLARE held text[];
@@ -85,6 +92,15 @@ _GUARDS: Mapping[tuple[str, str], str] = {
     "evidence, evidence_hash, created_at ON {table} FOR EACH ROW EXECUTE FUNCTION weir_refuse()",
     ("releases_approval", "approval_no_delete"): "BEFORE DELETE ON {table} "
     "FOR EACH ROW EXECUTE FUNCTION weir_refuse()",
+    ("releases_trafficvote", "traffic_vote_by_somebody_else"): "BEFORE INSERT ON {table} "
+    "FOR EACH ROW EXECUTE FUNCTION weir_change_decided_by_another()",
+    (
+        "releases_trafficvote",
+        "traffic_vote_stays",
+    ): "BEFORE UPDATE OF change_id, by_id, decision, reason, fingerprint, "
+    "evidence, evidence_hash, created_at ON {table} FOR EACH ROW EXECUTE FUNCTION weir_refuse()",
+    ("releases_trafficvote", "traffic_vote_no_delete"): "BEFORE DELETE ON {table} "
+    "FOR EACH ROW EXECUTE FUNCTION weir_refuse()",
     ("releases_auditarchive", "archive_stays"): "BEFORE UPDATE OR DELETE ON {table} "
     "FOR EACH ROW EXECUTE FUNCTION weir_refuse()",
     ("releases_signedhead", "head_no_update"): "BEFORE UPDATE OF seq, hash, at, signature, key_id ON {table} "
@@ -101,6 +117,7 @@ _GUARDS: Mapping[tuple[str, str], str] = {
             "releases_auditarchive",
             "releases_signedhead",
             "releases_approval",
+            "releases_trafficvote",
         )
     },
 }

@@ -42,6 +42,16 @@ _GUARDS: Mapping[tuple[str, str], str] = {
        ON {table} BEGIN SELECT RAISE(ABORT, 'a vote is not changed, only voided'); END""",
     ("releases_approval", "approval_no_delete"): "BEFORE DELETE ON {table} "
     "BEGIN SELECT RAISE(ABORT, 'a vote is not deleted, only voided'); END",
+    ("releases_trafficvote", "traffic_vote_by_somebody_else"): """BEFORE INSERT ON {table}
+       WHEN EXISTS (SELECT 1 FROM releases_trafficchange WHERE id = NEW.change_id AND requested_by_id = NEW.by_id)
+       BEGIN SELECT RAISE(ABORT, 'who asked for a change does not decide on it'); END""",
+    (
+        "releases_trafficvote",
+        "traffic_vote_stays",
+    ): """BEFORE UPDATE OF change_id, by_id, decision, reason, fingerprint, evidence, evidence_hash, created_at
+       ON {table} BEGIN SELECT RAISE(ABORT, 'a vote is not changed, only voided'); END""",
+    ("releases_trafficvote", "traffic_vote_no_delete"): "BEFORE DELETE ON {table} "
+    "BEGIN SELECT RAISE(ABORT, 'a vote is not deleted, only voided'); END",
     **{
         ("releases_role", f"role_powers_apart_{event.lower()}"): f"""BEFORE {event} ON {{table}}
        WHEN (NEW.name = 'auditor' AND EXISTS (SELECT 1 FROM {{table}}

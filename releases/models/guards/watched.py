@@ -58,5 +58,13 @@ WATCHED: Mapping[str, Watch] = {
         ("service_id", "stable_id", "candidate_id", "state", "fingerprint", "requested_by_id", "start_at"),
         silent=("frozen_plan", "baseline"),
     ),
+    "releases_trafficchange": Watch(
+        (
+            "service_id", "stable_id", "candidate_id", "state", "weight", "needs_vote", "fingerprint",
+            "requested_by_id",
+        ),
+        silent=("spec", "baseline"),
+    ),
+    "releases_trafficvote": Watch(("change_id", "by_id", "decision", "fingerprint", "voided_at")),
     "releases_approval": Watch(("rollout_id", "by_id", "decision", "fingerprint", "voided_at")),
 }  # fmt: skip

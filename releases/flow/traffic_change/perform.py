@@ -1,0 +1,126 @@
+"""One door for every event of a change: the admin, the API and the worker come through here."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext as _
+
+from releases.clock import Clock, database_now
+from releases.domain import DomainError, IllegalMove, LostRace
+from releases.domain.actor import Actor
+from releases.domain.roles import Action
+from releases.domain.states import Event
+from releases.domain.traffic_change import ChangeEvent, ChangeState, change_target
+from releases.flow.authorize import check_may
+from releases.flow.intervene import set_weight
+from releases.flow.record import record_refusal
+from releases.flow.traffic_change.back import write_back
+from releases.flow.traffic_change.decide import approve_change, reject_change, withdraw_change
+from releases.flow.traffic_change.move import action_of, move_change
+from releases.flow.traffic_change.request import check_may_touch, live_rollout
+from releases.flow.traffic_change.write import finish_writing, write_change
+from releases.models import TrafficChange
+
+_TRIES = 5
+
+
+def perform_change(
+    change: TrafficChange,
+    event: ChangeEvent,
+    *,
+    by: Actor,
+    why: str = "",
+    fingerprint: str = "",
+    clock: Clock = database_now,
+) -> TrafficChange:
+    """Carry out one event and return the change as it is then.
+
+    A lost race is looked at again; a refusal is written to the audit trail and raised. Raises DomainError, MeshError.
+    """
+    for attempt in range(_TRIES):
+        fresh = _read(change.pk)
+        try:
+            _run(fresh, event, by=by, why=why, fingerprint=fingerprint, clock=clock)
+        except LostRace:
+            if attempt == _TRIES - 1:
+                raise
+        except DomainError as error:
+            record_refusal(by=by, action=action_of(event), obj=fresh, why=str(error))
+            raise
+        else:
+            return fresh
+    raise AssertionError("unreachable: the loop returns or raises")
+
+
+def finish_change(change_id: int, *, by: Actor, clock: Clock) -> None:
+    """Finish a write that was interrupted. The worker calls this; doing it twice does nothing. Raises MeshError."""
+    change = _read(change_id)
+    if change.state != ChangeState.WRITING:
+        return
+    try:
+        _finish(change, by=by, clock=clock)
+    except LostRace:
+        return  # somebody else is at it
+
+
+def _run(
+    change: TrafficChange, event: ChangeEvent, *, by: Actor, why: str, fingerprint: str, clock: Clock
+) -> None:
+    match event:
+        case ChangeEvent.APPROVE:
+            approve_change(change, by=by, fingerprint=fingerprint, why=why)
+        case ChangeEvent.REJECT:
+            reject_change(change, by=by, why=why)
+        case ChangeEvent.WITHDRAW:
+            withdraw_change(change, by=by, why=why)
+        case ChangeEvent.APPLY:
+            _apply(change, by=by, why=why, clock=clock)
+        case _:
+            raise DomainError(_("This event is Weir's own."))
+
+
+def _apply(change: TrafficChange, *, by: Actor, why: str, clock: Clock) -> None:
+    if change.needs_vote:
+        check_may(Action.CHANGE_TRAFFIC, by=by, service=change.service)
+    else:
+        check_may_touch(change.service, by=by)
+    if change.rollout_id:
+        _within_rollout(change, by=by, why=why, clock=clock)
+    elif change.state == ChangeState.WRITING:
+        _finish(change, by=by, clock=clock)
+    else:
+        write_change(change, by=by, why=why, clock=clock)
+
+
+def _finish(change: TrafficChange, *, by: Actor, clock: Clock) -> None:
+    if change.baseline is None:  # all back, which is tried until it works
+        write_back(change, by=by, clock=clock)
+    else:
+        finish_writing(change, by=by, clock=clock)
+
+
+def _within_rollout(change: TrafficChange, *, by: Actor, why: str, clock: Clock) -> None:
+    """Hand the weight to the live rollout, whose worker writes it with the rollout's own marks and fence."""
+    change_target(ChangeState(change.state), ChangeEvent.APPLY)
+    check_may(Event.SET_WEIGHT, by=by, service=change.service)
+    rollout = live_rollout(change.service)
+    if rollout is None or rollout.pk != change.rollout_id:
+        text = _("Rollout %(rollout)s is over; ask for the change again.")
+        raise IllegalMove(text % {"rollout": change.rollout})
+    set_weight(rollout, by=by, why=why or change.reason, weight=change.weight, clock=clock)
+    now = clock()
+    move_change(change, ChangeEvent.APPLY, by=by, why=why, writing_since=now)
+    move_change(
+        change,
+        ChangeEvent.DONE,
+        by=by,
+        why=why,
+        after={"weight": change.weight},
+        ended_at=now,
+        in_force_until=now,
+    )
+
+
+def _read(change_id: int) -> TrafficChange:
+    return TrafficChange.objects.select_related(
+        "service__cluster", "service__policy", "service__stable", "stable", "candidate", "rollout"
+    ).get(pk=change_id)
