@@ -7,95 +7,207 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('releases', '0005_audit_books'),
-        ('services', '0002_service_metrics_source'),
+        ("releases", "0006_evidence_of_the_judge"),
+        ("services", "0002_service_metrics_source"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='TrafficChange',
+            name="TrafficChange",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('spec', models.JSONField(verbose_name='traffic')),
-                ('weight', models.PositiveSmallIntegerField(verbose_name='weight')),
-                ('state', models.CharField(choices=[('pending', 'waiting for approval'), ('approved', 'may be applied'), ('writing', 'being written'), ('applied', 'applied'), ('rejected', 'rejected'), ('withdrawn', 'withdrawn'), ('expired', 'expired')], default=releases.domain.traffic_change.ChangeState['PENDING'], max_length=20, verbose_name='state')),
-                ('needs_vote', models.BooleanField(default=True, verbose_name='needs a vote')),
-                ('reason', models.TextField(verbose_name='reason')),
-                ('problem', models.TextField(blank=True, verbose_name='problem')),
-                ('fingerprint', models.CharField(max_length=64, verbose_name='fingerprint')),
-                ('policy_number', models.PositiveIntegerField(default=0)),
-                ('baseline', models.JSONField(blank=True, null=True)),
-                ('before', models.JSONField(blank=True, null=True)),
-                ('desired', models.JSONField(blank=True, null=True)),
-                ('written', models.JSONField(blank=True, null=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='created')),
-                ('approved_at', models.DateTimeField(blank=True, null=True, verbose_name='approved')),
-                ('writing_since', models.DateTimeField(blank=True, null=True)),
-                ('ended_at', models.DateTimeField(blank=True, null=True, verbose_name='ended')),
-                ('in_force_until', models.DateTimeField(blank=True, null=True)),
-                ('revision', models.PositiveBigIntegerField(default=1)),
-                ('candidate', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='services.version', verbose_name='candidate version')),
-                ('requested_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='traffic_changes', to=settings.AUTH_USER_MODEL, verbose_name='requested by')),
-                ('rollout', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='traffic_changes', to='releases.rollout', verbose_name='rollout')),
-                ('service', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='traffic_changes', to='services.service', verbose_name='service')),
-                ('stable', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='services.version', verbose_name='stable version')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("spec", models.JSONField(verbose_name="traffic")),
+                ("weight", models.PositiveSmallIntegerField(verbose_name="weight")),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("pending", "waiting for approval"),
+                            ("approved", "may be applied"),
+                            ("writing", "being written"),
+                            ("applied", "applied"),
+                            ("rejected", "rejected"),
+                            ("withdrawn", "withdrawn"),
+                            ("expired", "expired"),
+                        ],
+                        default=releases.domain.traffic_change.ChangeState["PENDING"],
+                        max_length=20,
+                        verbose_name="state",
+                    ),
+                ),
+                ("needs_vote", models.BooleanField(default=True, verbose_name="needs a vote")),
+                ("reason", models.TextField(verbose_name="reason")),
+                ("problem", models.TextField(blank=True, verbose_name="problem")),
+                ("fingerprint", models.CharField(max_length=64, verbose_name="fingerprint")),
+                ("policy_number", models.PositiveIntegerField(default=0)),
+                ("baseline", models.JSONField(blank=True, null=True)),
+                ("before", models.JSONField(blank=True, null=True)),
+                ("desired", models.JSONField(blank=True, null=True)),
+                ("written", models.JSONField(blank=True, null=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True, verbose_name="created")),
+                ("approved_at", models.DateTimeField(blank=True, null=True, verbose_name="approved")),
+                ("writing_since", models.DateTimeField(blank=True, null=True)),
+                ("ended_at", models.DateTimeField(blank=True, null=True, verbose_name="ended")),
+                ("in_force_until", models.DateTimeField(blank=True, null=True)),
+                ("revision", models.PositiveBigIntegerField(default=1)),
+                (
+                    "candidate",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="services.version",
+                        verbose_name="candidate version",
+                    ),
+                ),
+                (
+                    "requested_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="traffic_changes",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="requested by",
+                    ),
+                ),
+                (
+                    "rollout",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="traffic_changes",
+                        to="releases.rollout",
+                        verbose_name="rollout",
+                    ),
+                ),
+                (
+                    "service",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="traffic_changes",
+                        to="services.service",
+                        verbose_name="service",
+                    ),
+                ),
+                (
+                    "stable",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="services.version",
+                        verbose_name="stable version",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'traffic change',
-                'verbose_name_plural': 'traffic changes',
-                'ordering': ['-id'],
+                "verbose_name": "traffic change",
+                "verbose_name_plural": "traffic changes",
+                "ordering": ["-id"],
             },
         ),
         migrations.CreateModel(
-            name='TrafficVote',
+            name="TrafficVote",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('decision', models.CharField(choices=[('approve', 'approved'), ('reject', 'rejected')], max_length=10, verbose_name='decision')),
-                ('reason', models.TextField(blank=True, verbose_name='reason')),
-                ('fingerprint', models.CharField(max_length=64, verbose_name='fingerprint')),
-                ('evidence', models.JSONField(default=dict)),
-                ('evidence_hash', models.CharField(max_length=64)),
-                ('channel', models.CharField(max_length=10, verbose_name='channel')),
-                ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='at')),
-                ('voided_at', models.DateTimeField(blank=True, null=True, verbose_name='voided')),
-                ('voided_why', models.TextField(blank=True, verbose_name='why voided')),
-                ('by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='by')),
-                ('change', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='approvals', to='releases.trafficchange')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "decision",
+                    models.CharField(
+                        choices=[("approve", "approved"), ("reject", "rejected")],
+                        max_length=10,
+                        verbose_name="decision",
+                    ),
+                ),
+                ("reason", models.TextField(blank=True, verbose_name="reason")),
+                ("fingerprint", models.CharField(max_length=64, verbose_name="fingerprint")),
+                ("evidence", models.JSONField(default=dict)),
+                ("evidence_hash", models.CharField(max_length=64)),
+                ("channel", models.CharField(max_length=10, verbose_name="channel")),
+                ("created_at", models.DateTimeField(auto_now_add=True, verbose_name="at")),
+                ("voided_at", models.DateTimeField(blank=True, null=True, verbose_name="voided")),
+                ("voided_why", models.TextField(blank=True, verbose_name="why voided")),
+                (
+                    "by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="by",
+                    ),
+                ),
+                (
+                    "change",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="approvals",
+                        to="releases.trafficchange",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'vote on a traffic change',
-                'verbose_name_plural': 'votes on traffic changes',
-                'ordering': ['id'],
+                "verbose_name": "vote on a traffic change",
+                "verbose_name_plural": "votes on traffic changes",
+                "ordering": ["id"],
             },
         ),
         migrations.AddIndex(
-            model_name='trafficchange',
-            index=models.Index(fields=['service', '-id'], name='change_history'),
+            model_name="trafficchange",
+            index=models.Index(fields=["service", "-id"], name="change_history"),
         ),
         migrations.AddIndex(
-            model_name='trafficchange',
-            index=models.Index(condition=models.Q(('in_force_until', None), ('state', releases.domain.traffic_change.ChangeState['APPLIED'])), fields=['service'], name='change_in_force'),
+            model_name="trafficchange",
+            index=models.Index(
+                condition=models.Q(
+                    ("in_force_until", None), ("state", releases.domain.traffic_change.ChangeState["APPLIED"])
+                ),
+                fields=["service"],
+                name="change_in_force",
+            ),
         ),
         migrations.AddIndex(
-            model_name='trafficchange',
-            index=models.Index(condition=models.Q(('state', releases.domain.traffic_change.ChangeState['WRITING'])), fields=['writing_since'], name='change_unfinished'),
+            model_name="trafficchange",
+            index=models.Index(
+                condition=models.Q(("state", releases.domain.traffic_change.ChangeState["WRITING"])),
+                fields=["writing_since"],
+                name="change_unfinished",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='trafficchange',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', releases.domain.traffic_change.ChangeState['WRITING'])), fields=('service',), name='one_change_is_written_per_service'),
+            model_name="trafficchange",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state", releases.domain.traffic_change.ChangeState["WRITING"])),
+                fields=("service",),
+                name="one_change_is_written_per_service",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='trafficchange',
-            constraint=models.CheckConstraint(condition=models.Q(('weight__range', (0, 100))), name='change_weight_is_percent'),
+            model_name="trafficchange",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("weight__range", (0, 100))), name="change_weight_is_percent"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='trafficchange',
-            constraint=models.CheckConstraint(condition=models.Q(('stable', models.F('candidate')), _negated=True), name='change_is_between_two_versions'),
+            model_name="trafficchange",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("stable", models.F("candidate")), _negated=True),
+                name="change_is_between_two_versions",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='trafficvote',
-            constraint=models.UniqueConstraint(condition=models.Q(('voided_at__isnull', True)), fields=('change', 'by'), name='one_valid_vote_on_a_change_per_person'),
+            model_name="trafficvote",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("voided_at__isnull", True)),
+                fields=("change", "by"),
+                name="one_valid_vote_on_a_change_per_person",
+            ),
         ),
     ]
