@@ -73,8 +73,8 @@ def chosen(stages: Sequence[str]) -> list[tuple[Point, str]]:
     return pairs
 
 
-Reached = Callable[[Point, str], None]
-"""Called with each point as it is passed, and the stage of the pass."""
+Reached = Callable[[Point, str, int], None]
+"""Called with each point as it is passed, the stage of the pass, and the rollout's id."""
 
 
 @contextmanager
@@ -94,11 +94,11 @@ def watched(reached: Reached, *, mesh: str) -> Iterator[None]:
 
 
 class _Watch:
-    """Knows in which stage this process is."""
+    """Knows in which stage of which rollout this process is."""
 
     def __init__(self, reached: Reached) -> None:
         self._reached = reached
-        self._stage = ""
+        self._stage, self._rollout = "", 0
 
     def wrap(self, function: Callable[..., Any], *, name: str, points: list[Point]) -> Callable[..., Any]:
         before = [point for point in points if point.when == "before"]
@@ -107,14 +107,14 @@ class _Watch:
         @functools.wraps(function)
         def wrapped(*args: Any, **kwargs: Any) -> Any:
             if name == "lease":
-                self._stage = upcoming(args[0], now=kwargs["now"])
+                self._rollout, self._stage = args[0], upcoming(args[0], now=kwargs["now"])
             for point in before:
-                self._reached(point, self._stage)
+                self._reached(point, self._stage, self._rollout)
             result = function(*args, **kwargs)
             if name == "decide":
                 self._stage = _stage_of(result, facts=args[0]) or self._stage
             for point in after:
-                self._reached(point, self._stage)
+                self._reached(point, self._stage, self._rollout)
             return result
 
         return wrapped

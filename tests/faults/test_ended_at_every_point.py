@@ -41,7 +41,7 @@ def ending_once(name: str, *, stage: str) -> Iterator[list[str]]:
     """End the first pass that reaches the point in the stage. The list tells that it happened."""
     happened: list[str] = []
 
-    def reached(point: Point, at: str) -> None:
+    def reached(point: Point, at: str, _rollout: int) -> None:
         if not happened and (point.name, at) == (name, stage):
             happened.append(name)
             raise Ended(name)
