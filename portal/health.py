@@ -6,6 +6,7 @@ These pages take no log-in. They name parts and count rows; they say nothing abo
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict
 
 from django.core.cache import cache
@@ -21,9 +22,15 @@ from prometheus_client.registry import Collector
 from redis.exceptions import RedisError
 
 from releases import selectors
-from releases.domain.states import State
+from releases.domain.reasons import Reason
+from releases.domain.states import LIVE, State
 from releases.heartbeat import LAST_PULSE
-from releases.models import Approval, AuditEvent, Rollout
+from releases.models import Approval, AuditEvent, Rollout, Verdict
+
+ROLL_BACK_CAUSES = (Reason.GUARD_FAILED, Reason.EVIDENCE_UNCLEAR, Reason.ROLLED_BACK_BY_PERSON)
+"""Shown from the start, so that an alert on their increase sees the first one."""
+_VERDICTS_KEY = "verdicts_by_outcome"
+_VERDICTS_SECONDS = 10
 
 
 @never_cache
@@ -76,6 +83,7 @@ class WeirCollector(Collector):
         for decision in Approval.Decision.values:
             decisions.add_metric([decision], votes.get(decision, 0))
         yield decisions
+        yield from _own_decisions()
         last = AuditEvent.objects.aggregate(last=Max("seq"))["last"] or 0
         yield CounterMetricFamily("weir_audit_events", "Events of the audit trail.", value=last)
         age = pulse_age_seconds()
@@ -83,6 +91,41 @@ class WeirCollector(Collector):
             yield GaugeMetricFamily(
                 "weir_last_pulse_age_seconds", "Time since the worker's last pulse.", value=age
             )
+
+
+def _own_decisions() -> Iterator[Metric]:
+    """What Weir itself concluded and did: verdicts by outcome, rollbacks by cause, live rollouts by what they wait for."""
+    verdicts = CounterMetricFamily("weir_verdicts", "Verdicts by outcome.", labels=["outcome"])
+    counted = _counted_verdicts()
+    for outcome in Verdict.Outcome.values:
+        verdicts.add_metric([outcome], counted.get(outcome, 0))
+    yield verdicts
+    ended = Rollout.objects.filter(state__in=[State.ROLLING_BACK.value, State.ROLLED_BACK.value])
+    causes = dict(ended.order_by().values_list("reason_code").annotate(Count("pk")))
+    rollbacks = CounterMetricFamily("weir_rollbacks", "Rollbacks by cause.", labels=["cause"])
+    for cause in sorted({*causes, *ROLL_BACK_CAUSES}):
+        rollbacks.add_metric([cause], causes.get(cause, 0))
+    yield rollbacks
+    live = Rollout.objects.filter(state__in=sorted(LIVE)).order_by().values_list("reason_code")
+    waiting = GaugeMetricFamily(
+        "weir_live_rollouts", "Live rollouts by why they are where they are.", labels=["reason"]
+    )
+    for reason, number in live.annotate(Count("pk")):
+        waiting.add_metric([reason], number)
+    yield waiting
+
+
+def _counted_verdicts() -> dict[str, int]:
+    """Count the verdicts by outcome, at most every few seconds: the table is the largest there is."""
+    try:
+        known: dict[str, int] | None = cache.get(_VERDICTS_KEY)
+    except RedisError:
+        known = None
+    if known is None:
+        known = dict(Verdict.objects.order_by().values_list("outcome").annotate(Count("pk")))
+        with suppress(RedisError):
+            cache.set(_VERDICTS_KEY, known, timeout=_VERDICTS_SECONDS)
+    return known
 
 
 def pulse_age_seconds() -> float | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import random
 from collections import Counter
 
@@ -12,7 +13,7 @@ import pytest
 from deploy.lab.load.http import Response
 from deploy.lab.load.journeys import FIRST_USER, USERS, Visit, shop
 from deploy.lab.load.pace import Pace
-from deploy.lab.story.outside import Split, weight_in
+from deploy.lab.story.outside import Split, requests_for, weight_in
 from tests.lab.translation import to, virtual_service
 
 
@@ -109,17 +110,25 @@ def test_the_pace_is_kept() -> None:
 @pytest.mark.parametrize(
     ("weight", "answered", "fits"),
     [
-        (50, 320, True),
-        (50, 250, False),
-        (5, 32, True),
-        (5, 80, False),
-        (100, 640, True),
-        (100, 639, False),
+        (50, 5300, True),
+        (50, 5301, False),
+        (5, 200, True),
+        (5, 801, False),
+        (100, 10_000, True),
+        (100, 9_999, False),
         (0, 1, False),
     ],
 )
-def test_a_split_is_judged_by_chance(weight: float, answered: int, fits: bool) -> None:
-    assert Split(weight=weight, candidate=answered, requests=640).is_as_configured is fits
+def test_a_split_is_right_within_three_points(weight: float, answered: int, fits: bool) -> None:
+    assert Split(weight=weight, candidate=answered, requests=10_000).is_as_configured is fits
+
+
+@pytest.mark.parametrize("weight", [5, 20, 50, 100])
+def test_the_sample_is_large_enough_that_chance_does_not_decide(weight: float) -> None:
+    share, requests = weight / 100, requests_for(weight)
+    deviation = 100 * math.sqrt(share * (1 - share) / requests)
+    assert 4 * deviation <= 3.0
+    assert requests <= 5_000
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import asyncio
 import time
 
 from deploy.lab.story.api import StoryError
-from deploy.lab.story.outside import live_weight, measure_split
+from deploy.lab.story.outside import POINTS_ALLOWED, live_weight, measure_split
 from deploy.lab.story.rollout import Cast, approved_rollout, follow, next_release
 
 SERVICE = "product"
@@ -52,5 +52,7 @@ async def _measure(cast: Cast, *, subset: str, measured: set[float]) -> None:
     counted = f"{subset} answered {split.candidate} of {split.requests} requests"
     cast.say(f"  weight {split.weight:g} %: {counted}, {split.measured:.1f} %")
     if not split.is_as_configured:
-        raise StoryError(f"{split.measured:.1f} % measured at weight {split.weight:g} % is more than chance.")
+        raise StoryError(
+            f"{split.measured:.1f} % measured at weight {split.weight:g} % is more than {POINTS_ALLOWED:g} points off."
+        )
     measured.add(split.weight)

@@ -9,9 +9,11 @@ from deploy.lab.kube import KubeApi, Manifest
 from deploy.lab.load.survey import count_versions
 from deploy.lab.shop import NAMESPACE
 
-REQUESTS = 640
-_DEVIATIONS_ALLOWED = 5
-"""A false alarm about once in two million measurements."""
+POINTS_ALLOWED = 3.0
+"""How far a measured split may be from its weight, in percentage points."""
+_DEVIATIONS = 4.0
+"""So many standard deviations fit into the points allowed: chance alone exceeds them once in 16,000 measurements."""
+_LEAST_REQUESTS = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +30,15 @@ class Split:
 
     @property
     def is_as_configured(self) -> bool:
-        """Say whether chance alone explains the difference; at 0 and 100 % no difference is allowed."""
-        share = self.weight / 100
-        deviation = 100 * math.sqrt(share * (1 - share) / self.requests)
-        return abs(self.measured - self.weight) <= _DEVIATIONS_ALLOWED * deviation
+        """Say whether the split is within the points allowed; at 0 and 100 % no difference is."""
+        allowed = POINTS_ALLOWED if 0 < self.weight < 100 else 0.0
+        return abs(self.measured - self.weight) <= allowed
+
+
+def requests_for(weight: float) -> int:
+    """Return the sample that tells a weight in percent to within the points allowed."""
+    share = weight / 100
+    return max(math.ceil(share * (1 - share) * (100 * _DEVIATIONS / POINTS_ALLOWED) ** 2), _LEAST_REQUESTS)
 
 
 async def live_weight(api: KubeApi, *, service: str, subset: str) -> float:
@@ -53,11 +60,12 @@ async def measure_split(mesh: str, *, api: KubeApi, service: str, subset: str, p
     before = await _virtual_service(api, service=service)
     if not _is_in_use(before):
         return None
-    counted = await count_versions(mesh, service=service, requests=REQUESTS, path=path)
+    weight = weight_in(before, subset=subset)
+    counted = await count_versions(mesh, service=service, requests=requests_for(weight), path=path)
     after = await _virtual_service(api, service=service)
     if after["metadata"]["generation"] != before["metadata"]["generation"]:
         return None
-    return Split(weight_in(before, subset=subset), candidate=counted[subset], requests=counted.total())
+    return Split(weight, candidate=counted[subset], requests=counted.total())
 
 
 async def _virtual_service(api: KubeApi, *, service: str) -> Manifest:
