@@ -225,6 +225,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": PULSE_SECONDS,
         "options": {"expires": max(PULSE_SECONDS * 2, 5)},
     },
+    "rehearsals": {
+        "task": "releases.tasks.take_rehearsals",
+        "schedule": max(PULSE_SECONDS * 2, 2),
+        "options": {"expires": 5},
+    },
 }
 
 LOGGING = {

@@ -35,6 +35,19 @@ def roll_back_rollout(rollout_id: int) -> None:
     flow.advance(rollout_id, clock=database_now, by=worker())
 
 
+@shared_task(ignore_result=True)
+def take_rehearsals() -> None:
+    """Send each rehearsal that waits to a worker. Beat calls this."""
+    for rehearsal_id in flow.due_rehearsals(now=database_now()):
+        rehearse.apply_async(args=(rehearsal_id,), expires=10)
+
+
+@shared_task(ignore_result=True)
+def rehearse(rehearsal_id: int) -> None:
+    """Play one plan over a service's recorded past."""
+    flow.carry_out_rehearsal(rehearsal_id, clock=database_now)
+
+
 def worker() -> Actor:
     """Workers are actors too."""
     return Actor(name=f"scheduler@{socket.gethostname()}", channel=Channel.SCHEDULER)

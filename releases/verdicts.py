@@ -49,7 +49,8 @@ def _failed(numbers: Numbers) -> str:
 def _passed(numbers: Numbers) -> str:
     metric = _metric(numbers, "errors")
     said = _evidence(metric)
-    return _("Not worse. %(evidence)s") % {"evidence": said} if said else _("Not worse.")
+    enough = _("Enough is known to go on.")
+    return f"{enough} {said}" if said else enough
 
 
 def _waits(numbers: Numbers) -> str:
@@ -134,7 +135,7 @@ def _is_mean(metric: Numbers) -> bool:
 def _interval(interval: Mapping[str, float] | None, *, unit: str) -> str:
     if interval is None:
         return _("not comparable yet")
-    low, high = interval["low"], interval["high"]
+    low, high = (max(-1.0, min(interval[end], 1.0)) for end in ("low", "high"))
     values = {
         "low": _points(abs(low) if high <= 0 else low),
         "high": _points(abs(high) if high <= 0 else high),

@@ -37,6 +37,7 @@ class Action(StrEnum):
     EDIT_USERS = "edit_users"
     READ_AUDIT = "read_audit"
     EXPORT_AUDIT = "export_audit"
+    REHEARSE = "rehearse"
 
 
 _REQUEST = frozenset({Event.EDIT, Event.SUBMIT, Event.CANCEL, Event.WITHDRAW, Event.RETRY})
@@ -62,8 +63,14 @@ GRANTS: Mapping[RoleName, frozenset[Event | Action]] = {
     # Rolling back is granted more widely than going forward.
     RoleName.REQUESTER: _REQUEST
     | _BACK
-    | {Event.PAUSE, Action.REGISTER_VERSION, Action.EDIT_PLANS, Action.CHANGE_TRAFFIC},
-    RoleName.APPROVER: _DECIDE | _BACK | {Event.PAUSE, Action.READ_AUDIT},
+    | {
+        Event.PAUSE,
+        Action.REGISTER_VERSION,
+        Action.EDIT_PLANS,
+        Action.CHANGE_TRAFFIC,
+        Action.REHEARSE,
+    },
+    RoleName.APPROVER: _DECIDE | _BACK | {Event.PAUSE, Action.READ_AUDIT, Action.REHEARSE},
     RoleName.OPERATOR: _DRIVE
     | _BACK
     | {
@@ -72,6 +79,7 @@ GRANTS: Mapping[RoleName, frozenset[Event | Action]] = {
         Action.EDIT_CATALOGUE,
         Action.READ_AUDIT,
         Action.CHANGE_TRAFFIC,
+        Action.REHEARSE,
     },
     RoleName.CALENDAR_MANAGER: frozenset({Action.EDIT_CALENDAR}),
     RoleName.POLICY_ADMINISTRATOR: frozenset(

@@ -9,7 +9,9 @@ from releases.flow.catalogue import VersionConflict, register_version, save_cata
 from releases.flow.perform import perform
 from releases.flow.plans import delete_plan, save_plan
 from releases.flow.raw_changes import record_raw_changes
+from releases.flow.recompute import is_reproduced
 from releases.flow.record import record_refusal
+from releases.flow.rehearse import ask_rehearsal, carry_out_rehearsal, due_rehearsals, is_short, rehearsed_now
 from releases.flow.request import create, edit
 from releases.flow.tokens import issue_token, revoke_token
 from releases.flow.traffic_change import (
@@ -27,18 +29,24 @@ __all__ = [
     "VersionConflict",
     "advance",
     "all_back",
+    "ask_rehearsal",
     "back_target",
+    "carry_out_rehearsal",
     "create",
     "delete_plan",
     "draft_change",
+    "due_rehearsals",
     "edit",
     "finish_change",
+    "is_reproduced",
+    "is_short",
     "issue_token",
     "perform",
     "perform_change",
     "record_raw_changes",
     "record_refusal",
     "register_version",
+    "rehearsed_now",
     "request_change",
     "revoke_token",
     "save_catalogue",

@@ -74,7 +74,7 @@ def memory_of(rollout: Rollout, *, begun: datetime) -> JudgeMemory:
     plan = rollout.plan_value
     seconds = plan.evidence.interval_seconds
     learnt = _stable_past(rollout, until=begun, seconds=seconds)
-    rules = _rules_of(rollout.service, past=learnt, seconds=seconds)
+    rules = rules_for(rollout.service, past=learnt, seconds=seconds)
     judge = Judge(rules.settings)
     state = judge.start([planned_step(step) for step in plan.steps])
     for counts in learnt:
@@ -161,7 +161,7 @@ def _stable_past(rollout: Rollout, *, until: datetime, seconds: int) -> list[Cou
     return [windows[at][rollout.stable.name] for at in ends if rollout.stable.name in windows[at]]
 
 
-def _rules_of(service: Service, *, past: list[Counts], seconds: int) -> Rules:
+def rules_for(service: Service, *, past: list[Counts], seconds: int) -> Rules:
     """Fix before the first look which metrics are judged and how: a metric that joined later would spend what is not its own."""
     guards = [
         metric for metric in service.metrics.all() if metric.role == Metric.Part.GUARD and metric.numerator

@@ -6,6 +6,7 @@ from releases.models.audit import AuditEvent
 from releases.models.evidence import AskedQueries, Calibration, JudgeMemory, MetricSnapshot, Verdict
 from releases.models.keeping import AuditArchive, FailedLogIn, SignedHead, UnrecordedChange
 from releases.models.plan import PlanStep, RolloutPlan
+from releases.models.rehearsal import Rehearsal
 from releases.models.rollout import Rollout, RolloutEdit, StepRun
 from releases.models.traffic_change import TrafficChange, TrafficVote
 
@@ -20,6 +21,7 @@ __all__ = [
     "JudgeMemory",
     "MetricSnapshot",
     "PlanStep",
+    "Rehearsal",
     "Role",
     "Rollout",
     "RolloutEdit",

@@ -29,4 +29,6 @@ def test_verdicts_rollbacks_and_live_rollouts_are_counted(begin: Begin, client: 
     assert told['weir_rollbacks_total{cause="guard_failed"}'] == 1
     assert not [name for name in told if name.startswith("weir_live_rollouts")]
     assert told['weir_verdicts_total{outcome="fail"}'] == 1
-    assert told['weir_verdicts_total{outcome="inconclusive"}'] + told['weir_verdicts_total{outcome="pass"}'] > 1
+    assert (
+        told['weir_verdicts_total{outcome="inconclusive"}'] + told['weir_verdicts_total{outcome="pass"}'] > 1
+    )

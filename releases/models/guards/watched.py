@@ -41,11 +41,11 @@ WATCHED: Mapping[str, Watch] = {
     "services_service": Watch(
         (
             "name", "namespace", "cluster_id", "host", "port", "virtual_service", "destination_rule",
-            "policy_id", "owners_id", "stable_id",
+            "policy_id", "owners_id", "stable_id", "shadow", "metrics_source",
         )
     ),
     "services_version": Watch(("service_id", "name", "subset", "labels", "image", "commit")),
-    "services_metric": Watch(("name", "kind", "role", "direction", "margin")),
+    "services_metric": Watch(("name", "kind", "role", "direction", "margin", "numerator", "denominator")),
     "services_policy": Watch(
         ("name", "approvals_needed", "guard_allowed", "token_approval_allowed", "number")
     ),
