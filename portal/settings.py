@@ -185,6 +185,10 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "RolloutState": "releases.models.rollout.STATE_LABELS",
+        "ProposalState": "releases.models.proposal.Proposal.State",
+    },
 }
 
 PULSE_SECONDS = env.float("WEIR_PULSE_SECONDS", default=1.0)

@@ -13,6 +13,9 @@ from rest_framework.viewsets import ViewSetMixin
 
 from releases.api.audit import AuditViewSet
 from releases.api.base import Door
+from releases.api.calendar.freezes import FreezeViewSet, HolidayViewSet, WindowViewSet
+from releases.api.calendar.overview import CalendarFileView, CalendarView
+from releases.api.calendar.proposals import ProposalViewSet
 from releases.api.clusters import ClusterViewSet
 from releases.api.documentation import DocsView, SchemaView
 from releases.api.me import MeView
@@ -48,6 +51,10 @@ NOUNS: Mapping[str, type[ViewSetMixin]] = {
     "policies": PolicyViewSet,
     "plans": PlanViewSet,
     "rollouts": RolloutViewSet,
+    "freezes": FreezeViewSet,
+    "release-windows": WindowViewSet,
+    "holidays": HolidayViewSet,
+    "proposals": ProposalViewSet,
     "audit": AuditViewSet,
 }
 
@@ -70,6 +77,8 @@ urlpatterns = [
         for event, input_class in EVENT_INPUTS.items()
     ),
     path("overview/", OverviewView.as_view(), name="overview"),
+    path("calendar/", CalendarView.as_view(), name="calendar"),
+    path("calendar.ics", CalendarFileView.as_view(), name="calendar-file"),
     path("me/", MeView.as_view(), name="me"),
     path("stream/", StreamView.as_view(), name="stream"),
     path("schema/", SchemaView.as_view(), name="schema"),

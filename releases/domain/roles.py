@@ -34,6 +34,9 @@ class Action(StrEnum):
     EDIT_CATALOGUE = "edit_catalogue"
     EDIT_POLICIES = "edit_policies"
     EDIT_CALENDAR = "edit_calendar"
+    PRESS_RED_BUTTON = "press_red_button"
+    OVERRIDE_FREEZE = "override_freeze"
+    RELEASE_IN_EMERGENCY = "release_in_emergency"
     EDIT_USERS = "edit_users"
     READ_AUDIT = "read_audit"
     EXPORT_AUDIT = "export_audit"
@@ -70,7 +73,9 @@ GRANTS: Mapping[RoleName, frozenset[Event | Action]] = {
         Action.CHANGE_TRAFFIC,
         Action.REHEARSE,
     },
-    RoleName.APPROVER: _DECIDE | _BACK | {Event.PAUSE, Action.READ_AUDIT, Action.REHEARSE},
+    RoleName.APPROVER: _DECIDE
+    | _BACK
+    | {Event.PAUSE, Action.PRESS_RED_BUTTON, Action.READ_AUDIT, Action.REHEARSE},
     RoleName.OPERATOR: _DRIVE
     | _BACK
     | {
@@ -80,8 +85,13 @@ GRANTS: Mapping[RoleName, frozenset[Event | Action]] = {
         Action.READ_AUDIT,
         Action.CHANGE_TRAFFIC,
         Action.REHEARSE,
+        Action.PRESS_RED_BUTTON,
+        Action.OVERRIDE_FREEZE,
+        Action.RELEASE_IN_EMERGENCY,
     },
-    RoleName.CALENDAR_MANAGER: frozenset({Action.EDIT_CALENDAR}),
+    RoleName.CALENDAR_MANAGER: frozenset(
+        {Action.EDIT_CALENDAR, Action.PRESS_RED_BUTTON, Action.OVERRIDE_FREEZE}
+    ),
     RoleName.POLICY_ADMINISTRATOR: frozenset(
         {Action.EDIT_POLICIES, Action.EDIT_CATALOGUE, Action.READ_AUDIT}
     ),

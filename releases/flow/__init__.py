@@ -5,7 +5,19 @@ audit trail. Doors call these functions, translate their errors, and do nothing 
 """
 
 from releases.flow.advance import advance
+from releases.flow.calendar import (
+    ask_override,
+    change_freeze,
+    delete_holiday,
+    delete_window,
+    import_freezes,
+    lift_freeze,
+    save_holiday,
+    save_window,
+)
 from releases.flow.catalogue import VersionConflict, register_version, save_catalogue
+from releases.flow.four_eyes import agree, propose, refuse, withdraw_proposal
+from releases.flow.freezes import create_freeze, press_red_button
 from releases.flow.perform import perform
 from releases.flow.plans import delete_plan, save_plan
 from releases.flow.raw_changes import record_raw_changes
@@ -28,28 +40,42 @@ __all__ = [
     "ChainReport",
     "VersionConflict",
     "advance",
+    "agree",
     "all_back",
+    "ask_override",
     "ask_rehearsal",
     "back_target",
     "carry_out_rehearsal",
+    "change_freeze",
     "create",
+    "create_freeze",
+    "delete_holiday",
     "delete_plan",
+    "delete_window",
     "draft_change",
     "due_rehearsals",
     "edit",
     "finish_change",
+    "import_freezes",
     "is_reproduced",
     "is_short",
     "issue_token",
+    "lift_freeze",
     "perform",
     "perform_change",
+    "press_red_button",
+    "propose",
     "record_raw_changes",
     "record_refusal",
+    "refuse",
     "register_version",
     "rehearsed_now",
     "request_change",
     "revoke_token",
     "save_catalogue",
+    "save_holiday",
     "save_plan",
+    "save_window",
     "verify_chain",
+    "withdraw_proposal",
 ]

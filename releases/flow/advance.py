@@ -49,7 +49,8 @@ def advance(rollout_id: int, *, clock: Clock, by: Actor) -> Action | None:
     try:
         settle(rollout, mesh=mesh_of(rollout.service.cluster), by=by, clock=clock)
         for _ in range(_STEPS_IN_A_PASS):
-            action = decide(facts_of(rollout), now=clock())
+            now = clock()
+            action = decide(facts_of(rollout, now=now), now=now)
             carry_out(rollout, action, by=by, clock=clock)
             if not isinstance(action, Start | Measure | RollBack) or State(rollout.state) not in MOVING:
                 break

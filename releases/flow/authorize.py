@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from django.utils.translation import gettext as _
 
 from releases.domain import NotAllowed
@@ -44,6 +46,21 @@ def check_may_vote(rollout: Rollout, *, by: Actor, what: Event) -> None:
         raise NotAllowed(
             _("The policy of this service does not accept decisions by API token; decide on the page.")
         )
+
+
+def check_may_any(what: Sequence[Event | Action], *, by: Actor, service: Service | None) -> None:
+    """Refuse who has no role that grants any of these. Raises NotAllowed with the sentence for the first."""
+    if by.user_id is None:
+        return
+    user = User.objects.get(pk=by.user_id)
+    held = roles_of(user, service) if user.is_active else set()
+    if not any(allows(held, one) for one in what):
+        raise NotAllowed(why_not(what[0], service=service))
+
+
+def person_behind(user_id: int) -> int:
+    """Return whose decisions this user's are: a service account's are those of the person it belongs to."""
+    return User.objects.get(pk=user_id).person_id
 
 
 def why_not(what: Event | Action, *, service: Service | None) -> str:

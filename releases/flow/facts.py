@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
-from releases.domain.decision import Facts, Opening, Run
+from releases.domain.decision import Facts, Run
 from releases.domain.evidence import Outcome
 from releases.domain.states import State
 from releases.flow.approve import approval_problem
 from releases.flow.measure import last_look
+from releases.flow.opening import opening_of
 from releases.models import Rollout, StepRun, Verdict
 
 
-def facts_of(rollout: Rollout) -> Facts:
+def facts_of(rollout: Rollout, *, now: datetime) -> Facts:
     """Collect what is known about a rollout. The drift and the image are as the last look at the mesh found them."""
     return Facts(
         state=State(rollout.state),
@@ -24,13 +26,8 @@ def facts_of(rollout: Rollout) -> Facts:
         gates_passed=rollout.gates_passed,
         approval_problem=approval_problem(rollout),
         version_problem=rollout.version_problem,
-        calendar=opening(rollout),
+        calendar=opening_of(rollout, now=now),
     )
-
-
-def opening(rollout: Rollout) -> Opening:
-    """Say whether the calendar lets this rollout go forward."""
-    return Opening()
 
 
 def _run(rollout: Rollout) -> Run | None:

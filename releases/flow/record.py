@@ -14,8 +14,8 @@ from releases.clock import database_now
 from releases.domain.actor import Actor
 from releases.domain.chain import GENESIS, link
 from releases.domain.fingerprint import canonical
-from releases.models import AuditEvent, Rollout, TrafficChange
-from services.models import Service, Version
+from releases.models import AuditEvent, Rollout
+from services.models import Service
 
 _CHAIN_LOCK = 0x5765_6972  # "Weir"
 
@@ -124,8 +124,9 @@ def _about(obj: models.Model) -> tuple[Rollout | None, Service | None]:
     rollout = obj if isinstance(obj, Rollout) else getattr(obj, "rollout", None)
     if isinstance(rollout, Rollout):
         return rollout, rollout.service
-    if isinstance(obj, Version | TrafficChange):
-        return None, obj.service
+    home = getattr(obj, "service", None)
+    if isinstance(home, Service):
+        return None, home
     return None, obj if isinstance(obj, Service) and obj.pk else None
 
 

@@ -3,11 +3,14 @@
 from releases.models.access import ApiToken, Role, User
 from releases.models.approval import Approval
 from releases.models.audit import AuditEvent
+from releases.models.calendar import Freeze, FreezeOverride, Holiday, ReleaseWindow
 from releases.models.evidence import AskedQueries, Calibration, JudgeMemory, MetricSnapshot, Verdict
 from releases.models.keeping import AuditArchive, FailedLogIn, SignedHead, UnrecordedChange
 from releases.models.plan import PlanStep, RolloutPlan
+from releases.models.proposal import Proposal
 from releases.models.rehearsal import Rehearsal
 from releases.models.rollout import Rollout, RolloutEdit, StepRun
+from releases.models.standard import EmergencyRelease, StandardChange
 from releases.models.traffic_change import TrafficChange, TrafficVote
 
 __all__ = [
@@ -17,16 +20,23 @@ __all__ = [
     "AuditArchive",
     "AuditEvent",
     "Calibration",
+    "EmergencyRelease",
     "FailedLogIn",
+    "Freeze",
+    "FreezeOverride",
+    "Holiday",
     "JudgeMemory",
     "MetricSnapshot",
     "PlanStep",
+    "Proposal",
     "Rehearsal",
+    "ReleaseWindow",
     "Role",
     "Rollout",
     "RolloutEdit",
     "RolloutPlan",
     "SignedHead",
+    "StandardChange",
     "StepRun",
     "TrafficChange",
     "TrafficVote",

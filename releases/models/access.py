@@ -23,12 +23,27 @@ class User(AbstractUser):
         _("title"), max_length=100, blank=True, help_text=_("Shown instead of the user name.")
     )
 
+    belongs_to = models.ForeignKey(
+        "self",
+        models.PROTECT,
+        related_name="service_accounts",
+        verbose_name=_("belongs to"),
+        null=True,
+        blank=True,
+        help_text=_("The person a service account acts for: the two are one person when votes are counted."),
+    )
+
     class Meta(AbstractUser.Meta):
         verbose_name = _("user")  # type: ignore[assignment]  # the stubs want str, Django takes lazy text
         verbose_name_plural = _("users")  # type: ignore[assignment]  # as above
 
     def __str__(self) -> str:
         return self.title or self.username
+
+    @property
+    def person_id(self) -> int:
+        """Whose decisions these are: the person a service account belongs to, or the user."""
+        return self.belongs_to_id or self.pk
 
 
 class Role(models.Model):

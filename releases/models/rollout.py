@@ -69,6 +69,24 @@ class Rollout(models.Model):
     impact = models.TextField(_("impact"))
     test_evidence = models.TextField(_("test evidence"))
     rollback_note = models.TextField(_("rollback note"))
+    changes_data = models.BooleanField(
+        _("changes a schema or data"),
+        default=False,
+        help_text=_(
+            "Both versions run side by side: not every such change is fit for a progressive release."
+        ),
+    )
+    compatibility_note = models.TextField(_("compatibility note"), blank=True)
+    policy_terms = models.JSONField(null=True, blank=True, editable=False)
+    standard_change = models.ForeignKey(
+        "releases.StandardChange",
+        models.PROTECT,
+        related_name="rollouts",
+        verbose_name=_("standard change"),
+        null=True,
+        blank=True,
+        editable=False,
+    )
     ticket = models.CharField(_("ticket"), max_length=200, blank=True)
     retry_of = models.ForeignKey(
         "self", models.PROTECT, related_name="retries", verbose_name=_("retry of"), null=True, blank=True

@@ -1,6 +1,19 @@
 """Every read with a join, for admin, API, dashboard and worker. Nothing here writes."""
 
 from releases.roles import roles_of
+from releases.selectors.calendar import (
+    CalendarView,
+    Occurrence,
+    ServiceAnswer,
+    calendar_view,
+    conflict_sentence,
+    exported,
+    freezes,
+    proposals,
+    schedule_forecast,
+    unknown_years_sentence,
+    windows,
+)
 from releases.selectors.events import AllowedEvent, allowed_events, may
 from releases.selectors.health import HealthItem, health
 from releases.selectors.news import Item, News, Place, newest_place, news_after
@@ -11,28 +24,39 @@ from releases.sentences import audit_sentence, verdict_sentence, why
 
 __all__ = [
     "AllowedEvent",
+    "CalendarView",
     "HealthItem",
     "Item",
     "News",
+    "Occurrence",
     "Place",
     "Preview",
+    "ServiceAnswer",
     "StepPreview",
     "Traffic",
     "allowed_events",
     "audit_sentence",
+    "calendar_view",
+    "conflict_sentence",
     "due_rollouts",
+    "exported",
+    "freezes",
     "health",
     "latest_verdict",
     "may",
     "newest_place",
     "news_after",
     "preview",
+    "proposals",
     "roles_of",
     "rollouts",
+    "schedule_forecast",
     "services",
     "traffic",
     "traffic_of",
+    "unknown_years_sentence",
     "verdict_sentence",
     "waiting_for",
     "why",
+    "windows",
 ]

@@ -31,7 +31,7 @@ class Watch:
 
 WATCHED: Mapping[str, Watch] = {
     "releases_user": Watch(
-        ("username", "title", "email", "is_active", "is_staff", "is_superuser"), silent=("password",)
+        ("username", "title", "email", "is_active", "is_staff", "is_superuser", "belongs_to_id"), silent=("password",)
     ),
     "releases_user_groups": Watch(("user_id", "group_id")),
     "releases_role": Watch(("user_id", "name", "group_id")),
@@ -47,9 +47,10 @@ WATCHED: Mapping[str, Watch] = {
     "services_version": Watch(("service_id", "name", "subset", "labels", "image", "commit")),
     "services_metric": Watch(("name", "kind", "role", "direction", "margin", "numerator", "denominator")),
     "services_policy": Watch(
-        ("name", "approvals_needed", "guard_allowed", "token_approval_allowed", "number")
+        ("name", "approvals_needed", "signing", "guard_allowed", "token_approval_allowed", "number")
     ),
     "services_policy_required_groups": Watch(("policy_id", "group_id")),
+    "services_policy_signers": Watch(("policy_id", "group_id")),
     "releases_rolloutplan": Watch(("name", "strategy", "evidence")),
     "releases_planstep": Watch(
         ("plan_id", "position", "weight", "bake_seconds", "gate", "not_before", "rules", "sticky", "mirror")
@@ -67,4 +68,20 @@ WATCHED: Mapping[str, Watch] = {
     ),
     "releases_trafficvote": Watch(("change_id", "by_id", "decision", "fingerprint", "voided_at")),
     "releases_approval": Watch(("rollout_id", "by_id", "decision", "fingerprint", "voided_at")),
+    "releases_freeze": Watch(
+        (
+            "name", "cluster_id", "service_id", "starts_at", "ends_at", "time_zone", "rule", "days", "effect",
+            "lifted_at",
+        )
+    ),
+    "releases_releasewindow": Watch(
+        ("name", "cluster_id", "service_id", "starts_at", "ends_at", "time_zone", "rule", "days")
+    ),
+    "releases_holiday": Watch(("day", "name", "working")),
+    "releases_freezeoverride": Watch(("freeze_id", "rollout_id", "asked_by_id", "agreed_by_id")),
+    "releases_proposal": Watch(("kind", "state", "asked_by_id", "decided_by_id", "after")),
+    "releases_standardchange": Watch(
+        ("plan_id", "plan_digest", "service_id", "max_weight", "valid_until", "revoked_at")
+    ),
+    "releases_emergencyrelease": Watch(("rollout_id", "declared_by_id", "due_at", "reviewed_by_id", "outcome")),
 }  # fmt: skip

@@ -1,0 +1,1 @@
+"""``freezes/``, ``release-windows/``, ``holidays/``, ``calendar/``, ``calendar.ics``: when things may go forward."""

@@ -1,0 +1,143 @@
+"""Changes that take two people: proposing, agreeing, refusing. What agreeing does is ``flow.agreed``'s."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from releases.clock import database_now
+from releases.domain import BadPlan, IllegalMove, LostRace, NotAllowed
+from releases.domain.actor import Actor
+from releases.domain.roles import Action
+from releases.domain.states import Event
+from releases.flow.agreed import carry_out
+from releases.flow.authorize import check_may, check_may_any, person_behind
+from releases.flow.record import record
+from releases.models import Freeze, Proposal, Rollout, RolloutPlan
+from services.models import Policy, Service
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """Who may ask for a kind of change, and who may be the second person: any of these."""
+
+    ask: Action
+    agree: tuple[Action | Event, ...]
+
+
+_RULES: Mapping[Proposal.Kind, _Rule] = {
+    Proposal.Kind.CHANGE_POLICY: _Rule(Action.EDIT_POLICIES, (Action.EDIT_POLICIES, Event.APPROVE)),
+    Proposal.Kind.CHANGE_SERVICE: _Rule(Action.EDIT_CATALOGUE, (Action.EDIT_POLICIES, Event.APPROVE)),
+    Proposal.Kind.CHANGE_FREEZE: _Rule(Action.EDIT_CALENDAR, (Action.EDIT_CALENDAR, Event.APPROVE)),
+    Proposal.Kind.LIFT_FREEZE: _Rule(Action.EDIT_CALENDAR, (Action.EDIT_CALENDAR, Event.APPROVE)),
+    Proposal.Kind.OVERRIDE_FREEZE: _Rule(Action.OVERRIDE_FREEZE, (Action.EDIT_CALENDAR, Event.APPROVE)),
+    Proposal.Kind.STANDARD_CHANGE: _Rule(Action.EDIT_PLANS, (Action.EDIT_POLICIES, Event.APPROVE)),
+}
+
+
+@transaction.atomic
+def propose(
+    kind: Proposal.Kind,
+    *,
+    by: Actor,
+    why: str,
+    policy: Policy | None = None,
+    service: Service | None = None,
+    freeze: Freeze | None = None,
+    rollout: Rollout | None = None,
+    plan: RolloutPlan | None = None,
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
+) -> Proposal:
+    """Ask for a change that somebody else has to agree to. Nothing changes yet. Raises NotAllowed, BadPlan."""
+    if by.user_id is None:
+        raise NotAllowed(_("A change that takes two people is asked for by a person."))
+    about = service or (freeze.service if freeze else None) or (rollout.service if rollout else None)
+    check_may(_RULES[kind].ask, by=by, service=about)
+    if not why.strip():
+        raise BadPlan(_("A change that takes two people says why."), field="reason")
+    proposal = Proposal.objects.create(
+        kind=kind,
+        policy=policy,
+        service=service,
+        freeze=freeze,
+        rollout=rollout,
+        plan=plan,
+        before=dict(before or {}),
+        after=dict(after or {}),
+        reason=why,
+        asked_by_id=by.user_id,
+    )
+    record(
+        f"propose_{kind}",
+        by=by,
+        obj=proposal,
+        why=why,
+        before=proposal.before,
+        after={"proposal": str(proposal), "target": str(proposal.target), **proposal.after},
+    )
+    return proposal
+
+
+@transaction.atomic
+def agree(proposal: Proposal, *, by: Actor, why: str = "") -> Proposal:
+    """Be the second person: the change is made now. Raises NotAllowed to who asked, IllegalMove when it was decided."""
+    check_may_decide(proposal, by=by)
+    _decide(proposal, Proposal.State.AGREED, by=by, why=why)
+    carry_out(proposal, by=by)
+    return proposal
+
+
+@transaction.atomic
+def refuse(proposal: Proposal, *, by: Actor, why: str) -> Proposal:
+    """Say no, and why. Nothing changes."""
+    check_may_decide(proposal, by=by)
+    if not why.strip():
+        raise BadPlan(_("A refusal says why."), field="reason")
+    return _decide(proposal, Proposal.State.REFUSED, by=by, why=why)
+
+
+@transaction.atomic
+def withdraw_proposal(proposal: Proposal, *, by: Actor, why: str = "") -> Proposal:
+    """Take one's own proposal back."""
+    if by.user_id != proposal.asked_by_id:
+        raise NotAllowed(_("Only who asked for it can take it back."))
+    return _decide(proposal, Proposal.State.WITHDRAWN, by=by, why=why)
+
+
+def check_may_decide(proposal: Proposal, *, by: Actor) -> None:
+    """Refuse the person who asked, whichever log-in is used, and who has no role for it. Raises NotAllowed."""
+    if by.user_id is None:
+        raise NotAllowed(_("Only a person can decide."))
+    if person_behind(by.user_id) == person_behind(proposal.asked_by_id):
+        raise NotAllowed(_("You asked for this change, so somebody else has to decide."))
+    service = proposal.service or (proposal.freeze.service if proposal.freeze else None)
+    service = service or (proposal.rollout.service if proposal.rollout else None)
+    check_may_any(_RULES[Proposal.Kind(proposal.kind)].agree, by=by, service=service)
+
+
+def _decide(proposal: Proposal, state: Proposal.State, *, by: Actor, why: str) -> Proposal:
+    """Compare-and-set: of two who click at one instant one decides. Raises IllegalMove, LostRace."""
+    if proposal.state != Proposal.State.OPEN:
+        raise IllegalMove(
+            _("%(proposal)s is decided already: %(state)s.")
+            % {"proposal": proposal, "state": proposal.get_state_display()}
+        )
+    now = database_now()
+    waiting = Proposal.objects.filter(pk=proposal.pk, state=Proposal.State.OPEN)
+    if not waiting.update(state=state, decided_by_id=by.user_id, decided_at=now, answer=why):
+        raise LostRace(_("%(proposal)s was decided by somebody else just now.") % {"proposal": proposal})
+    proposal.refresh_from_db()
+    record(
+        f"{state}_{proposal.kind}",
+        by=by,
+        obj=proposal,
+        why=why,
+        before=proposal.before,
+        after={"proposal": str(proposal), "target": str(proposal.target), **proposal.after},
+    )
+    return proposal
