@@ -175,6 +175,7 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "drf_standardized_errors.openapi.AutoSchema",
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "EXCEPTION_HANDLER": "releases.api.errors.exception_handler",
+    "URL_FORMAT_OVERRIDE": None,  # ?format= belongs to the export of the audit trail
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
 SPECTACULAR_SETTINGS = {
@@ -200,12 +201,14 @@ APPROVAL_VALID_SECONDS = env.int("WEIR_APPROVAL_VALID_SECONDS", default=72 * 360
 # A signed head of the audit trail is written after this many events or seconds, whichever comes first, to a file (a
 # mount the database's owner cannot write) and to a webhook. The key is the base64 of 32 random bytes (Ed25519).
 AUDIT_SIGNING_KEY = env.str("WEIR_AUDIT_SIGNING_KEY", default="")
+AUDIT_PUBLIC_KEY = env.str("WEIR_AUDIT_PUBLIC_KEY", default="")
 AUDIT_HEADS_FILE = env.str("WEIR_AUDIT_HEADS_FILE", default="")
 AUDIT_HEADS_URL = env.str("WEIR_AUDIT_HEADS_URL", default="")
 AUDIT_HEAD_EVERY_EVENTS = env.int("WEIR_AUDIT_HEAD_EVERY_EVENTS", default=100)
 AUDIT_HEAD_EVERY_SECONDS = env.int("WEIR_AUDIT_HEAD_EVERY_SECONDS", default=300)
 AUDIT_ARCHIVE_FOLDER = env.str("WEIR_AUDIT_ARCHIVE_FOLDER", default="")
 AUDIT_KEPT_DAYS = max(env.int("WEIR_AUDIT_KEPT_DAYS", default=3 * 365), 180)
+NOTIFICATION_TIMEOUT_SECONDS = env.float("WEIR_NOTIFICATION_TIMEOUT_SECONDS", default=5.0)
 
 CELERY_BROKER_URL = REDIS_URL
 CELERY_TASK_IGNORE_RESULT = True
@@ -224,6 +227,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 }
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
+    "keep_heads": {"task": "releases.tasks.keep_heads", "schedule": 10.0, "options": {"expires": 30}},
     "pulse": {
         "task": "releases.tasks.pulse",
         "schedule": PULSE_SECONDS,

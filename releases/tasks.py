@@ -51,3 +51,10 @@ def rehearse(rehearsal_id: int) -> None:
 def worker() -> Actor:
     """Workers are actors too."""
     return Actor(name=f"scheduler@{socket.gethostname()}", channel=Channel.SCHEDULER)
+
+
+@shared_task(ignore_result=True)
+def keep_heads() -> None:
+    """Sign the head of the audit trail when that is due, and bring heads to where they are kept."""
+    flow.sign_head(clock=database_now)
+    flow.send_heads(clock=database_now)

@@ -83,9 +83,7 @@ class OperationsAdmin(_Theme[M]):
         except DomainError as error:
             about = self.get_object(request, object_id) if object_id else None
             action = f"{'change' if object_id else 'create'}_{self.opts.model_name}"
-            flow.record_refusal(
-                by=actor_of(request), action=action, obj=about or self.model(), why=str(error)
-            )
+            flow.tell_refusal(error, action=action, by=actor_of(request), obj=about or self.model())
             self.message_user(request, str(error), messages.ERROR)
             return HttpResponseRedirect(request.get_full_path())
 

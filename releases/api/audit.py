@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
 import django_filters
 from django import forms
 from django.db.models import Q, QuerySet
+from django.http import HttpResponseBase, StreamingHttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import mixins, serializers
 from rest_framework.decorators import action
 from rest_framework.permissions import BasePermission
@@ -18,12 +21,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from releases import flow, selectors
+from releases.api.actors import actor_of
 from releases.api.base import Noun
 from releases.api.permissions import MayReadAudit
 from releases.api.references import named
 from releases.api.traffic import ObjectOrNull
 from releases.api.versions import ServiceRefSerializer
-from releases.models import AuditEvent, Rollout
+from releases.models import AuditEvent, Rollout, SignedHead
 
 
 class RolloutRefSerializer(serializers.ModelSerializer[Rollout]):
@@ -68,8 +72,25 @@ class ChainSerializer(serializers.Serializer[Any]):
     events = serializers.IntegerField()
     first_bad = serializers.IntegerField(allow_null=True)
     detail = serializers.CharField(source="problem", allow_blank=True)
+    heads = serializers.IntegerField(
+        help_text="Signed heads that were held against the chain, all of them good."
+    )
     head = serializers.CharField(help_text="The hash of the last good event.")
     verified_at = serializers.DateTimeField()
+
+
+class HeadSerializer(serializers.ModelSerializer[SignedHead]):
+    """A signature over the chain up to ``seq``; ``sent_at`` is null until it is kept outside the database."""
+
+    class Meta:
+        model = SignedHead
+        fields = ["seq", "hash", "at", "key_id", "signature", "sent_at"]
+
+
+EXPORTS: Mapping[str, tuple[str, Callable[[QuerySet[AuditEvent]], Iterator[str]]]] = {
+    "jsonl": ("application/jsonl; charset=utf-8", selectors.as_jsonl),
+    "csv": ("text/csv; charset=utf-8", selectors.as_csv),
+}
 
 
 class AddressFilter(django_filters.CharFilter):
@@ -135,6 +156,33 @@ class AuditViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Noun[AuditE
 
     def get_serializer_context(self) -> dict[str, Any]:
         return {**super().get_serializer_context(), "addresses": True}
+
+    @extend_schema(
+        parameters=[OpenApiParameter("format", str, enum=["csv", "jsonl"], default="jsonl")],
+        responses={
+            (200, "application/jsonl"): OpenApiTypes.BINARY,
+            (200, "text/csv"): OpenApiTypes.BINARY,
+        },
+    )
+    @action(detail=False, pagination_class=None)
+    def export(self, request: Request) -> HttpResponseBase:
+        """Everything the filters let through, oldest first, streamed. The whole trail as JSON Lines verifies on its own."""
+        chosen = request.query_params.get("format", "jsonl")
+        if chosen not in EXPORTS:
+            raise serializers.ValidationError({"format": [_("The format is csv or jsonl.")]})
+        events = self.filter_queryset(AuditEvent.objects.all())
+        given = {name: str(value) for name, value in request.query_params.items() if name != "format"}
+        flow.begin_export(by=actor_of(request), format_=chosen, filters=given)
+        content_type, lines = EXPORTS[chosen]
+        response = StreamingHttpResponse(lines(events), content_type=content_type)
+        response["Content-Disposition"] = f'attachment; filename="weir-audit.{chosen}"'
+        return response
+
+    @extend_schema(responses=HeadSerializer(many=True), filters=False)
+    @action(detail=False, pagination_class=None, filter_backends=[])
+    def heads(self, request: Request) -> Response:
+        """The newest 100 signed heads, newest first, and whether they have left the database."""
+        return Response(HeadSerializer(SignedHead.objects.order_by("-seq")[:100], many=True).data)
 
     @extend_schema(responses=ChainSerializer, filters=False)
     @action(detail=False, pagination_class=None)

@@ -24,6 +24,7 @@ from releases.api.overview.views import OverviewView
 from releases.api.plans import PlanViewSet
 from releases.api.policies import PolicyViewSet
 from releases.api.rollouts.inputs import EVENT_INPUTS
+from releases.api.rollouts.pack import EvidenceView
 from releases.api.rollouts.views import EventView, RolloutViewSet
 from releases.api.services import ServiceViewSet
 from releases.api.stream import StreamView
@@ -76,6 +77,7 @@ urlpatterns = [
         )
         for event, input_class in EVENT_INPUTS.items()
     ),
+    path("rollouts/<int:pk>/evidence.zip", EvidenceView.as_view(), name="rollouts-evidence"),
     path("overview/", OverviewView.as_view(), name="overview"),
     path("calendar/", CalendarView.as_view(), name="calendar"),
     path("calendar.ics", CalendarFileView.as_view(), name="calendar-file"),

@@ -11,6 +11,8 @@ class DomainError(Exception):
     """A refusal. ``code`` is part of the API; ``str()`` is a sentence for the operator."""
 
     code = "refused"
+    is_recorded = False
+    """Whether the audit trail tells this refusal already."""
 
 
 class IllegalMove(DomainError):

@@ -4,6 +4,7 @@ request -> approve -> advance (shift, measure, judge) -> conclude, with interven
 audit trail. Doors call these functions, translate their errors, and do nothing more.
 """
 
+from releases.domain.verifier import Report
 from releases.flow.advance import advance
 from releases.flow.calendar import (
     ask_override,
@@ -18,6 +19,10 @@ from releases.flow.calendar import (
 from releases.flow.catalogue import VersionConflict, register_version, save_catalogue
 from releases.flow.four_eyes import agree, propose, refuse, withdraw_proposal
 from releases.flow.freezes import create_freeze, press_red_button
+from releases.flow.archive import archive_audit
+from releases.flow.attempts import tell_refusal
+from releases.flow.exports import begin_evidence_pack, begin_export
+from releases.flow.heads import send_heads, sign_head
 from releases.flow.perform import perform
 from releases.flow.plans import delete_plan, save_plan
 from releases.flow.raw_changes import record_raw_changes
@@ -34,10 +39,10 @@ from releases.flow.traffic_change import (
     perform_change,
     request_change,
 )
-from releases.flow.verify import ChainReport, verify_chain
+from releases.flow.verify import verify_chain
 
 __all__ = [
-    "ChainReport",
+    "Report",
     "VersionConflict",
     "advance",
     "agree",
@@ -47,6 +52,9 @@ __all__ = [
     "back_target",
     "carry_out_rehearsal",
     "change_freeze",
+    "archive_audit",
+    "begin_evidence_pack",
+    "begin_export",
     "create",
     "create_freeze",
     "delete_holiday",
@@ -76,6 +84,9 @@ __all__ = [
     "save_holiday",
     "save_plan",
     "save_window",
+    "send_heads",
+    "sign_head",
+    "tell_refusal",
     "verify_chain",
     "withdraw_proposal",
 ]

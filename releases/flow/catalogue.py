@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from releases.domain import BadPlan, DomainError
 from releases.domain.actor import Actor
 from releases.domain.roles import Action
+from releases.flow.attempts import attempt
 from releases.flow.authorize import check_may
 from releases.flow.metrics import check_metric
 from releases.flow.record import record
@@ -27,6 +28,7 @@ class VersionConflict(DomainError):
     code = "version_conflict"
 
 
+@attempt("register_version", about="service")
 @transaction.atomic
 def register_version(
     *,
@@ -71,6 +73,7 @@ def register_version(
     return version, True
 
 
+@attempt("save_catalogue")
 def save_catalogue(instance: models.Model, *, by: Actor, changes: Mapping[str, Any]) -> models.Model:
     """Create (an unsaved instance) or change a cluster, service, metric or policy. Raises NotAllowed, BadPlan.
 

@@ -9,8 +9,8 @@ from releases.domain import DomainError, LostRace
 from releases.domain.actor import Actor
 from releases.domain.states import Event
 from releases.flow import approve, intervene, request, revert
+from releases.flow.attempts import tell_refusal
 from releases.flow.authorize import check_may
-from releases.flow.record import record_refusal
 from releases.models import Rollout
 
 _TRIES = 5
@@ -41,7 +41,7 @@ def perform(
             if attempt == _TRIES - 1:
                 raise
         except DomainError as error:
-            record_refusal(by=by, action=event.value, obj=rollout, why=str(error))
+            tell_refusal(error, action=event.value, by=by, obj=rollout)
             raise
         else:
             return made or fresh

@@ -13,11 +13,13 @@ from releases.domain.actor import Actor
 from releases.domain.plan import Plan
 from releases.domain.roles import Action
 from releases.domain.states import LIVE
+from releases.flow.attempts import attempt
 from releases.flow.authorize import check_may
 from releases.flow.record import record
 from releases.models import PlanStep, RolloutPlan
 
 
+@attempt("save_plan", about="plan")
 @transaction.atomic
 def save_plan(
     *,
@@ -55,6 +57,7 @@ def save_plan(
     return row
 
 
+@attempt("delete_plan")
 @transaction.atomic
 def delete_plan(plan: RolloutPlan, *, by: Actor) -> None:
     """Delete a plan that no live rollout was made from. Rollouts keep their frozen copy."""

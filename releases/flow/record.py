@@ -12,8 +12,8 @@ from django.db import connection, models, transaction
 
 from releases.clock import database_now
 from releases.domain.actor import Actor
-from releases.domain.chain import GENESIS, link
 from releases.domain.fingerprint import canonical
+from releases.domain.verifier import GENESIS, digest_of, link
 from releases.models import AuditEvent, Rollout
 from services.models import Service
 
@@ -65,7 +65,7 @@ def record(
         prev=head[1],
     )
     event.text = canonical(contents(event))
-    event.hash = link(prev=event.prev, text=event.text)
+    event.hash = link(prev=event.prev, digest=digest_of(event.text))
     event.save(force_insert=True)
     _take_away_told(head_seq=head[0])
     return event

@@ -19,6 +19,7 @@ from releases.domain.actor import Actor
 from releases.domain.plan import Plan
 from releases.domain.reasons import Reason
 from releases.domain.states import LIVE, Event, State, target
+from releases.flow.attempts import attempt
 from releases.flow.authorize import check_may, person_of
 from releases.flow.checking import baseline_of, findings_for
 from releases.flow.content import fingerprint_of
@@ -31,6 +32,7 @@ STATEMENTS = ("reason", "impact", "test_evidence", "rollback_note")
 EDITABLE = frozenset({*STATEMENTS, "candidate", "plan", "start_at", "ticket"})
 
 
+@attempt("create", about="service")
 @transaction.atomic
 def create(
     *,
@@ -86,6 +88,7 @@ def create(
     return rollout
 
 
+@attempt("edit")
 @transaction.atomic
 def edit(rollout: Rollout, *, by: Actor, changes: Mapping[str, Any]) -> Rollout:
     """Change a draft. Whoever edits it cannot approve it. Raises IllegalMove, NotAllowed, BadPlan."""

@@ -13,6 +13,7 @@ from releases.clock import database_now
 from releases.domain import BadPlan, NotAllowed
 from releases.domain.actor import Actor
 from releases.domain.roles import Action
+from releases.flow.attempts import attempt
 from releases.flow.authorize import check_may
 from releases.flow.record import record
 from releases.models import ApiToken, User
@@ -20,6 +21,7 @@ from releases.models import ApiToken, User
 SCOPES = ("read", "write", "approve")
 
 
+@attempt("issue_token", about="user")
 @transaction.atomic
 def issue_token(
     *, user: User, name: str, scopes: Sequence[str], expires_at: datetime, by: Actor
@@ -52,6 +54,7 @@ def issue_token(
     return token, secret
 
 
+@attempt("revoke_token")
 @transaction.atomic
 def revoke_token(token: ApiToken, *, by: Actor) -> None:
     """End a token now: one's own, or anybody's by a user administrator."""

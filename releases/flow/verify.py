@@ -1,56 +1,97 @@
-"""Reading the audit chain back and saying where it breaks first."""
+"""Reading the audit chain back: the stored rows, the signed heads and the stored evidence, by the auditors' own rules."""
 
 from __future__ import annotations
 
+import base64
 import json
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
 
-from releases.domain.chain import GENESIS, link
-from releases.domain.fingerprint import canonical
+from django.conf import settings
+from django.db.models import QuerySet
+
+from releases.domain.chain import HeadSigner
+from releases.domain.fingerprint import digest
+from releases.domain.verifier import GENESIS, NOT_IN_TEXT, Report, digest_of, verify
 from releases.flow.record import contents
-from releases.models import AuditEvent
+from releases.models import Approval, AuditArchive, AuditEvent, SignedHead
+
+_CHUNK = 2000
 
 
-@dataclass(frozen=True, slots=True)
-class ChainReport:
-    """How far the chain was read. ``problem`` is a sentence about the first bad event, or empty."""
+def verify_chain(*, heads: Sequence[dict[str, Any]] | None = None, public_key: bytes | None = None) -> Report:
+    """Recompute every hash, oldest first, compare each column with the text that was hashed, and hold the heads against it.
 
-    events: int
-    first_bad: int | None
-    problem: str
-    head: str
-
-    @property
-    def is_sound(self) -> bool:
-        return self.first_bad is None
-
-
-def verify_chain() -> ChainReport:
-    """Recompute every hash, oldest first, and compare each column with the text that was hashed."""
-    prev, count = GENESIS, 0
-    for event in AuditEvent.objects.order_by("seq").iterator(chunk_size=2000):
-        if problem := _problem(event, seq=count + 1, prev=prev):
-            return ChainReport(events=count, first_bad=event.seq, problem=problem, head=prev)
-        prev, count = event.hash, count + 1
-    return ChainReport(events=count, first_bad=None, problem="", head=prev)
+    ``heads`` are those kept outside (by default the configured file), the database's own otherwise. An archived segment is
+    taken up at its last hash. When the chain holds, each vote's stored evidence is compared with the hash in the trail.
+    """
+    key = signing_public_key() if public_key is None else public_key
+    kept = (heads_of_file() or own_heads()) if heads is None else list(heads)
+    first, prev = start_of_chain()
+    report = verify(
+        lines_of(AuditEvent.objects.order_by("seq")),
+        heads=[head for head in kept if head["seq"] >= first] if key else [],
+        public_key=key,
+        first=first,
+        prev=prev,
+    )
+    if report.is_sound and (problem := changed_evidence()):
+        return Report(report.events, None, problem, report.head, report.heads)
+    return report
 
 
-def _problem(event: AuditEvent, *, seq: int, prev: str) -> str:
-    if event.seq != seq:
-        return f"Event {event.seq} stands where event {seq} should: events are missing or were inserted."
-    if event.prev != prev:
-        return f"Event {event.seq} does not follow the event before it: its 'prev' is not that event's hash."
-    if link(prev=event.prev, text=event.text) != event.hash:
-        return f"Event {event.seq} has a hash that is not that of its text: the text or the hash was changed."
-    if _read(event.text) != _read(canonical(contents(event))):
-        return (
-            f"Event {event.seq} has columns that differ from the text that was hashed: a column was changed."
-        )
+def lines_of(events: QuerySet[AuditEvent]) -> Iterator[dict[str, Any]]:
+    """Yield events as an export holds them: columns, text, digest, prev, hash."""
+    for event in events.iterator(chunk_size=_CHUNK):
+        yield as_line(event)
+
+
+def as_line(event: AuditEvent) -> dict[str, Any]:
+    """Return one event as an export holds it."""
+    chain = {
+        "text": event.text,
+        "digest": digest_of(event.text),
+        "prev": event.prev,
+        "hash": event.hash,
+    }
+    return {**contents(event), **chain}
+
+
+def as_link(line: dict[str, Any]) -> dict[str, Any]:
+    """Return an event as it carries the chain of somebody else's export: without what it says."""
+    return {name: line[name] for name in ("seq", *NOT_IN_TEXT) if name != "text"}
+
+
+def changed_evidence() -> str:
+    """Say which vote's stored evidence is not what its hash says, or return an empty text."""
+    for vote in Approval.objects.order_by("id").iterator(chunk_size=_CHUNK):
+        if digest(vote.evidence) != vote.evidence_hash:
+            return f"The evidence of vote {vote.pk} on {vote.rollout} was changed after the vote."
     return ""
 
 
-def _read(text: str) -> object:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return None
+def signing_public_key() -> bytes:
+    """Return the public key that heads are verified with, empty when none is set. Raises BadKey."""
+    if settings.AUDIT_PUBLIC_KEY:
+        return base64.b64decode(settings.AUDIT_PUBLIC_KEY)
+    return HeadSigner.from_base64(settings.AUDIT_SIGNING_KEY).public if settings.AUDIT_SIGNING_KEY else b""
+
+
+def heads_of_file(path: str = "") -> list[dict[str, Any]]:
+    """Return the heads kept in the file outside the database, oldest first; none when there is no such file."""
+    file = Path(path or settings.AUDIT_HEADS_FILE)
+    if not (path or settings.AUDIT_HEADS_FILE) or not file.is_file():
+        return []
+    return [json.loads(line) for line in file.read_text().splitlines() if line.strip()]
+
+
+def own_heads() -> list[dict[str, Any]]:
+    """Return the heads the database itself remembers: good against everybody but its owner."""
+    return [head.as_line() for head in SignedHead.objects.order_by("seq")]
+
+
+def start_of_chain() -> tuple[int, str]:
+    """Return the number of the first event in the table and the hash before it: after the last archived segment."""
+    last = AuditArchive.objects.order_by("-last_seq").first()
+    return (last.last_seq + 1, last.last_hash) if last else (1, GENESIS)

@@ -17,6 +17,7 @@ from releases.selectors.calendar import (
 from releases.selectors.events import AllowedEvent, allowed_events, may
 from releases.selectors.health import HealthItem, health
 from releases.selectors.news import Item, News, Place, newest_place, news_after
+from releases.selectors.packs import as_csv, as_jsonl, evidence_pack
 from releases.selectors.preview import Preview, StepPreview, preview
 from releases.selectors.rows import due_rollouts, latest_verdict, rollouts, services, waiting_for
 from releases.selectors.traffic import Traffic, traffic, traffic_of
@@ -35,12 +36,15 @@ __all__ = [
     "StepPreview",
     "Traffic",
     "allowed_events",
+    "as_csv",
+    "as_jsonl",
     "audit_sentence",
     "calendar_view",
     "conflict_sentence",
     "due_rollouts",
     "exported",
     "freezes",
+    "evidence_pack",
     "health",
     "latest_verdict",
     "may",

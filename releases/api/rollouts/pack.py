@@ -1,0 +1,30 @@
+"""``rollouts/{id}/evidence.zip``: what an auditor takes away about one rollout."""
+
+from __future__ import annotations
+
+from django.http import HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+
+from releases import flow, selectors
+from releases.api.actors import actor_of
+from releases.api.base import Door
+from releases.api.permissions import MayReadAudit
+from releases.clock import database_now
+
+
+class EvidenceView(Door):
+    """Everything about this rollout, the chain it stands in, the signed heads, and a verifier that needs no Weir."""
+
+    permission_classes: list[type[BasePermission]] = [*Door.permission_classes, MayReadAudit]
+
+    @extend_schema(responses={(200, "application/zip"): OpenApiTypes.BINARY})
+    def get(self, request: Request, pk: int) -> HttpResponseBase:
+        rollout = get_object_or_404(selectors.rollouts(), pk=pk)
+        flow.begin_evidence_pack(rollout, by=actor_of(request), clock=database_now)
+        response = HttpResponse(selectors.evidence_pack(rollout), content_type="application/zip")
+        response["Content-Disposition"] = f'attachment; filename="weir-{rollout}-evidence.zip"'
+        return response

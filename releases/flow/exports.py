@@ -1,0 +1,34 @@
+"""Taking the trail out of Weir is an act: who took what is an event, written before the first byte leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from django.db import transaction
+
+from releases.clock import Clock
+from releases.domain.actor import Actor
+from releases.domain.roles import Action
+from releases.flow.attempts import attempt
+from releases.flow.authorize import check_may
+from releases.flow.heads import sign_head
+from releases.flow.record import record
+from releases.models import AuditEvent, Rollout, User
+
+
+@attempt("export_audit")
+def begin_export(*, by: Actor, format_: str, filters: Mapping[str, str]) -> None:
+    """Check the role and write the event. Raises NotAllowed."""
+    check_may(Action.EXPORT_AUDIT, by=by, service=None)
+    with transaction.atomic():
+        about = User.objects.get(pk=by.user_id) if by.user_id else AuditEvent()
+        record("export_audit", by=by, obj=about, after={"format": format_, "filters": dict(filters)})
+
+
+@attempt("export_evidence")
+def begin_evidence_pack(rollout: Rollout, *, by: Actor, clock: Clock) -> None:
+    """Check the role, write the event, and sign the head, so that the pack ends with a signature. Raises NotAllowed."""
+    check_may(Action.READ_AUDIT, by=by, service=None)
+    with transaction.atomic():
+        record("export_evidence", by=by, obj=rollout)
+    sign_head(clock=clock, at_once=True)
