@@ -6,6 +6,8 @@ audit trail. Doors call these functions, translate their errors, and do nothing 
 
 from releases.domain.verifier import Report
 from releases.flow.advance import advance
+from releases.flow.archive import archive_audit
+from releases.flow.attempts import tell_refusal
 from releases.flow.calendar import (
     ask_override,
     change_freeze,
@@ -17,11 +19,9 @@ from releases.flow.calendar import (
     save_window,
 )
 from releases.flow.catalogue import VersionConflict, register_version, save_catalogue
+from releases.flow.exports import begin_evidence_pack, begin_export
 from releases.flow.four_eyes import agree, propose, refuse, withdraw_proposal
 from releases.flow.freezes import create_freeze, press_red_button
-from releases.flow.archive import archive_audit
-from releases.flow.attempts import tell_refusal
-from releases.flow.exports import begin_evidence_pack, begin_export
 from releases.flow.heads import send_heads, sign_head
 from releases.flow.perform import perform
 from releases.flow.plans import delete_plan, save_plan
@@ -47,14 +47,14 @@ __all__ = [
     "advance",
     "agree",
     "all_back",
+    "archive_audit",
     "ask_override",
     "ask_rehearsal",
     "back_target",
-    "carry_out_rehearsal",
-    "change_freeze",
-    "archive_audit",
     "begin_evidence_pack",
     "begin_export",
+    "carry_out_rehearsal",
+    "change_freeze",
     "create",
     "create_freeze",
     "delete_holiday",
