@@ -189,6 +189,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "RolloutState": "releases.models.rollout.STATE_LABELS",
         "ProposalState": "releases.models.proposal.Proposal.State",
+        "TrafficChangeState": "releases.models.traffic_change.CHANGE_STATE_LABELS",
     },
 }
 
@@ -213,7 +214,10 @@ NOTIFICATION_TIMEOUT_SECONDS = env.float("WEIR_NOTIFICATION_TIMEOUT_SECONDS", de
 CELERY_BROKER_URL = REDIS_URL
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_DEFAULT_QUEUE = "celery"
-CELERY_TASK_ROUTES = {"releases.tasks.roll_back_rollout": {"queue": "rollback"}}
+CELERY_TASK_ROUTES = {
+    "releases.tasks.roll_back_rollout": {"queue": "rollback"},
+    "releases.tasks.finish_traffic_change": {"queue": "rollback"},
+}
 CELERY_TASK_ACKS_LATE = (
     False  # the row is the queue: a message lost with its worker comes again with the next pulse
 )
@@ -236,6 +240,11 @@ CELERY_BEAT_SCHEDULE = {
     "rehearsals": {
         "task": "releases.tasks.take_rehearsals",
         "schedule": max(PULSE_SECONDS * 2, 2),
+        "options": {"expires": 5},
+    },
+    "finish_traffic_changes": {
+        "task": "releases.tasks.finish_traffic_changes",
+        "schedule": 5.0,
         "options": {"expires": 5},
     },
 }

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 
 from celery import shared_task
 from django.core.cache import cache
 
+from istio.mesh import MeshError
 from releases import flow, selectors
 from releases.clock import database_now
+from releases.domain import DomainError
 from releases.domain.actor import Actor, Channel
 from releases.heartbeat import LAST_PULSE
+
+logger = logging.getLogger(__name__)
 
 
 @shared_task(ignore_result=True)
@@ -46,6 +51,22 @@ def take_rehearsals() -> None:
 def rehearse(rehearsal_id: int) -> None:
     """Play one plan over a service's recorded past."""
     flow.carry_out_rehearsal(rehearsal_id, clock=database_now)
+
+
+@shared_task(ignore_result=True)
+def finish_traffic_changes() -> None:
+    """Finish the writes of changes by hand that a crash or an unreachable mesh interrupted."""
+    for change_id in selectors.unfinished_changes(now=database_now()):
+        finish_traffic_change.apply_async(args=(change_id,), expires=10)
+
+
+@shared_task(ignore_result=True)
+def finish_traffic_change(change_id: int) -> None:
+    """The same write again, or none, on the queue of rollbacks: "all back" is among them."""
+    try:
+        flow.finish_change(change_id, by=worker(), clock=database_now)
+    except (MeshError, DomainError) as error:
+        logger.warning("Traffic change %d is not finished yet: %s", change_id, error)
 
 
 def worker() -> Actor:

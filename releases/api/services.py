@@ -15,12 +15,23 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from releases import selectors
+from releases import flow, selectors
+from releases.api.actors import actor_of
 from releases.api.catalogue import CatalogueViewSet
 from releases.api.references import Reference, named
+from releases.api.routing import (
+    AllBackInput,
+    AllBackSerializer,
+    RouteInput,
+    RouteSerializer,
+    request_like,
+    routed,
+)
 from releases.api.series import RangeInput, SeriesSerializer, figures_over_time
 from releases.api.traffic import TrafficSerializer
+from releases.api.traffic_changes import version_of
 from releases.api.versions import VersionRefSerializer
+from releases.models import Rollout, TrafficChange
 from services.models import Cluster, Metric, Policy, Service
 
 
@@ -79,6 +90,42 @@ class ServiceViewSet(CatalogueViewSet[Service]):
     def traffic(self, request: Request, pk: int) -> Response:
         """The split three times: declared, configured, observed."""
         return Response(TrafficSerializer(selectors.traffic(self.get_object())).data)
+
+    @extend_schema(request=RouteInput, responses=RouteSerializer, filters=False)
+    @action(detail=True, methods=["post"], scope="read")
+    def route(self, request: Request, pk: int) -> Response:
+        """Where one request would go, and why: nothing is sent. With ``spec``: after such a change."""
+        service = self.get_object()
+        given = RouteInput(data=request.data)
+        given.is_valid(raise_exception=True)
+        said = given.validated_data
+        change = None
+        if said["spec"] is not None:
+            change = flow.draft_change(
+                service=service,
+                spec=said["spec"],
+                stable=version_of(said["stable"], service=service, field="stable"),
+                candidate=version_of(said["candidate"], service=service, field="candidate"),
+            )
+        decision, shares = selectors.route_of(service, request_like(said), change=change)
+        return Response(RouteSerializer(routed(decision, shares)).data)
+
+    @extend_schema(request=AllBackInput, responses=AllBackSerializer, filters=False)
+    @action(detail=True, methods=["post"], url_path="all-back")
+    def all_back(self, request: Request, pk: int) -> Response:
+        """All traffic back to the stable version, or the one before it: one write, no vote, never refused."""
+        service = self.get_object()
+        given = AllBackInput(data=request.data)
+        given.is_valid(raise_exception=True)
+        to = version_of(given.validated_data["version"], service=service, field="version")
+        back = flow.all_back(service, by=actor_of(request), why=given.validated_data["reason"], to=to)
+        answer = {
+            "rollout": back.pk if isinstance(back, Rollout) else None,
+            "traffic_change": selectors.changes().get(pk=back.pk)
+            if isinstance(back, TrafficChange)
+            else None,
+        }
+        return Response(AllBackSerializer(answer, context={"request": request}).data)
 
     @extend_schema(parameters=[RangeInput], responses={200: SeriesSerializer}, filters=False)
     @action(detail=True, url_path="metrics")

@@ -32,5 +32,7 @@ class TrafficSerializer(serializers.Serializer[Any]):
     requests = Shares(help_text="Requests counted in that window.")
     matched = serializers.BooleanField(read_only=True)
     rules = serializers.ListField(child=serializers.DictField(), read_only=True)
+    sticky = ObjectOrNull(help_text="Users who always see the candidate, by their id.")
+    mirror = ObjectOrNull(help_text="Copies of requests that the candidate gets.")
     drift = ObjectOrNull()
     problem = serializers.CharField(read_only=True)

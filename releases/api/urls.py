@@ -28,11 +28,14 @@ from releases.api.rollouts.pack import EvidenceView
 from releases.api.rollouts.views import EventView, RolloutViewSet
 from releases.api.services import ServiceViewSet
 from releases.api.stream import StreamView
+from releases.api.traffic_changes import CHANGE_EVENT_INPUTS, ChangeEventView, TrafficChangeViewSet
 from releases.api.versions import VersionViewSet
 from releases.domain.states import Event
+from releases.domain.traffic_change import ChangeEvent
 
 app_name = "api"
 NEEDS_APPROVE_SCOPE = {Event.APPROVE, Event.REJECT}
+CHANGE_NEEDS_APPROVE_SCOPE = {ChangeEvent.APPROVE, ChangeEvent.REJECT}
 
 
 class NothingHere(Door):
@@ -56,6 +59,7 @@ NOUNS: Mapping[str, type[ViewSetMixin]] = {
     "release-windows": WindowViewSet,
     "holidays": HolidayViewSet,
     "proposals": ProposalViewSet,
+    "traffic-changes": TrafficChangeViewSet,
     "audit": AuditViewSet,
 }
 
@@ -78,6 +82,18 @@ urlpatterns = [
         for event, input_class in EVENT_INPUTS.items()
     ),
     path("rollouts/<int:pk>/evidence.zip", EvidenceView.as_view(), name="rollouts-evidence"),
+    *(
+        path(
+            f"traffic-changes/<int:pk>/{change_event.value}/",
+            ChangeEventView.as_view(
+                event=change_event,
+                input_class=change_input,
+                scope="approve" if change_event in CHANGE_NEEDS_APPROVE_SCOPE else "write",
+            ),
+            name=f"traffic-changes-{change_event.value}",
+        )
+        for change_event, change_input in CHANGE_EVENT_INPUTS.items()
+    ),
     path("overview/", OverviewView.as_view(), name="overview"),
     path("calendar/", CalendarView.as_view(), name="calendar"),
     path("calendar.ics", CalendarFileView.as_view(), name="calendar-file"),

@@ -21,11 +21,23 @@ from releases.selectors.packs import as_csv, as_jsonl, evidence_pack
 from releases.selectors.preview import Preview, StepPreview, preview
 from releases.selectors.rows import due_rollouts, latest_verdict, rollouts, services, waiting_for
 from releases.selectors.traffic import Traffic, traffic, traffic_of
+from releases.selectors.traffic_changes import (
+    AllowedChangeEvent,
+    ChangePreview,
+    allowed_change_events,
+    changes,
+    changes_waiting_for,
+    preview_change,
+    route_of,
+    unfinished_changes,
+)
 from releases.sentences import audit_sentence, verdict_sentence, why
 
 __all__ = [
+    "AllowedChangeEvent",
     "AllowedEvent",
     "CalendarView",
+    "ChangePreview",
     "HealthItem",
     "Item",
     "News",
@@ -35,11 +47,14 @@ __all__ = [
     "ServiceAnswer",
     "StepPreview",
     "Traffic",
+    "allowed_change_events",
     "allowed_events",
     "as_csv",
     "as_jsonl",
     "audit_sentence",
     "calendar_view",
+    "changes",
+    "changes_waiting_for",
     "conflict_sentence",
     "due_rollouts",
     "evidence_pack",
@@ -51,13 +66,16 @@ __all__ = [
     "newest_place",
     "news_after",
     "preview",
+    "preview_change",
     "proposals",
     "roles_of",
     "rollouts",
+    "route_of",
     "schedule_forecast",
     "services",
     "traffic",
     "traffic_of",
+    "unfinished_changes",
     "unknown_years_sentence",
     "verdict_sentence",
     "waiting_for",

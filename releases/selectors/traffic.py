@@ -12,9 +12,11 @@ from istio.documents import TrafficError
 from istio.effective import effective_split
 from istio.mesh import VIRTUAL_SERVICE, Manifest, MeshError
 from istio.telemetry import Counts, TelemetryError
+from istio.traffic import TrafficSpec
 from releases.clock import database_now
 from releases.domain.states import State
-from releases.models import Rollout
+from releases.flow.traffic_change.versions import changes_in_force
+from releases.models import Rollout, TrafficChange
 from services.connections import mesh_of, telemetry_of
 from services.models import Cluster, Service
 
@@ -34,6 +36,8 @@ class Traffic:
     requests: dict[str, float] | None = None
     matched: bool = True
     rules: list[dict[str, Any]] = field(default_factory=list)
+    sticky: dict[str, Any] | None = None
+    mirror: dict[str, Any] | None = None
     drift: dict[str, Any] | None = None
     problem: str = ""
 
@@ -52,6 +56,9 @@ def traffic_of(services: Iterable[Service]) -> dict[int, Traffic]:
         .select_related("candidate", "stable")
         .prefetch_related("step_runs")
     }
+    by_hand = {
+        row.service_id: row for row in changes_in_force().filter(service__in=rows).order_by("ended_at")
+    }
     clusters: dict[int, list[Service]] = defaultdict(list)
     for row in rows:
         clusters[row.cluster_id].append(row)
@@ -64,6 +71,7 @@ def traffic_of(services: Iterable[Service]) -> dict[int, Traffic]:
             found[row.pk] = _one(
                 row,
                 rollout=carrying.get(row.pk),
+                change=by_hand.get(row.pk),
                 document=documents.get(row.pk),
                 counts=counts.get(row.pk),
                 problem=problem,
@@ -75,11 +83,13 @@ def _one(
     service: Service,
     *,
     rollout: Rollout | None,
+    change: TrafficChange | None,
     document: Manifest | None,
     counts: dict[str, Counts] | None,
     problem: str,
 ) -> Traffic:
-    declared = declared_split(service, rollout=rollout)
+    declared = declared_split(service, rollout=rollout, change=change)
+    shaped = _shaped_by(rollout, change)
     configured = _configured(service, document)
     requests = {name: round(of.requests, 1) for name, of in counts.items()} if counts else None
     whole = sum(requests.values()) if requests else 0
@@ -93,17 +103,23 @@ def _one(
         requests=requests,
         matched=_matches(declared, configured, points=0.5)
         and (whole < _FEW_REQUESTS or _matches(configured, observed, points=_TOLERATED_POINTS)),
-        rules=_rules(rollout),
+        rules=shaped["rules"],
+        sticky=shaped["sticky"],
+        mirror=shaped["mirror"],
         drift=rollout.drift if rollout else None,
         problem=problem,
     )
 
 
-def declared_split(service: Service, *, rollout: Rollout | None) -> dict[str, float] | None:
-    """Return what Weir last decided, percent by version name; ``rollout`` is the live one."""
+def declared_split(
+    service: Service, *, rollout: Rollout | None, change: TrafficChange | None = None
+) -> dict[str, float] | None:
+    """Return what Weir last decided, percent by version name: the live rollout, else the change by hand in force."""
     if service.stable is None:
         return None
     if rollout is None:
+        if change is not None and 0 < change.weight < 100:
+            return {change.stable.name: 100.0 - change.weight, change.candidate.name: float(change.weight)}
         return {service.stable.name: 100.0}
     weights = [run.written for run in rollout.step_runs.all() if run.written is not None]
     weight = 0 if rollout.state == State.ROLLING_BACK or not weights else weights[-1]
@@ -123,11 +139,13 @@ def _configured(service: Service, document: Manifest | None) -> dict[str, float]
     return {names.get(subset, subset): share for subset, share in split.items()}
 
 
-def _rules(rollout: Rollout | None) -> list[dict[str, Any]]:
-    if rollout is None or rollout.current_step is None:
-        return []
-    rules: list[dict[str, Any]] = rollout.plan_value.steps[rollout.current_step].as_json()["rules"]
-    return rules
+def _shaped_by(rollout: Rollout | None, change: TrafficChange | None) -> dict[str, Any]:
+    """Return rules, sticky users and mirror of what has the traffic now: a live rollout before a change by hand."""
+    if rollout is not None:
+        step = rollout.current_step
+        spec = TrafficSpec() if step is None else rollout.plan_value.steps[step].traffic
+        return spec.as_json()
+    return (change.spec_value if change else TrafficSpec()).as_json()
 
 
 def _matches(left: dict[str, float] | None, right: dict[str, float] | None, *, points: float) -> bool:

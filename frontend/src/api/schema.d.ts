@@ -1055,6 +1055,23 @@ export interface paths {
         patch: operations["services_partial_update"];
         trace?: never;
     };
+    "/api/v1/services/{id}/all-back/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description All traffic back to the stable version, or the one before it: one write, no vote, never refused. */
+        post: operations["services_all_back_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/services/{id}/metrics/": {
         parameters: {
             query?: never;
@@ -1066,6 +1083,23 @@ export interface paths {
         get: operations["services_metrics_retrieve"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/services/{id}/route/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Where one request would go, and why: nothing is sent. With ``spec``: after such a change. */
+        post: operations["services_route_create"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1100,6 +1134,143 @@ export interface paths {
         get: operations["stream_retrieve"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/traffic-changes/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Ask for a change of weights and rules, and see where it is. */
+        get: operations["traffic_changes_list"];
+        put?: never;
+        /** @description Ask for a change. What leads back may be applied at once; the rest waits for votes. */
+        post: operations["traffic_changes_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/traffic-changes/{id}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Ask for a change of weights and rules, and see where it is. */
+        get: operations["traffic_changes_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/traffic-changes/{id}/apply/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description What every event takes: why it is done, for the audit trail. */
+        post: operations["traffic_changes_apply_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/traffic-changes/{id}/approve/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description An approval names the fingerprint it approves: all 64 digits of what was looked at. */
+        post: operations["traffic_changes_approve_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/traffic-changes/{id}/preview/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What this change writes, rendered from the objects as they were when it was asked for. */
+        get: operations["traffic_changes_preview_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/traffic-changes/{id}/reject/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description A rejection says why. */
+        post: operations["traffic_changes_reject_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/traffic-changes/{id}/withdraw/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description What every event takes: why it is done, for the audit trail. */
+        post: operations["traffic_changes_withdraw_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/traffic-changes/preview/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description What a change would write, before it is asked for. Nothing is stored. */
+        post: operations["traffic_changes_preview_create"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1142,6 +1313,23 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description What went back: the live rollout that is rolled back, or the change that was written. */
+        AllBack: {
+            rollout: number | null;
+            traffic_change: components["schemas"]["TrafficChange"] | null;
+        };
+        /** @description Nothing has to be said. ``version`` is the stable one or the one before it. */
+        AllBackInputRequest: {
+            /** @default  */
+            reason: string;
+            version?: number | string | null;
+        };
+        /** @description An event that makes sense now, whether *this* person may cause it, and if not, why. */
+        AllowedChangeEvent: {
+            event: string;
+            allowed: boolean;
+            why: string;
+        };
         /** @description An event that makes sense now, whether *this* person may cause it, and if not, why. */
         AllowedEvent: {
             event: string;
@@ -1268,6 +1456,52 @@ export interface components {
             head: string;
             /** Format: date-time */
             verified_at: string;
+        };
+        /** @description A change and why it is wanted. */
+        ChangeInputRequest: {
+            service: number | string;
+            stable?: number | string | null;
+            candidate?: number | string | null;
+            spec: components["schemas"]["SpecRequest"];
+            reason: string;
+        };
+        /**
+         * @description What a change would write, where requests would go, and who would have to agree.
+         *
+         *     ``refusal`` says why it could not be asked for as it is; ``within_rollout`` is the live rollout that covers it.
+         */
+        ChangePreview: {
+            stable: string;
+            candidate: string;
+            needs_vote: boolean;
+            approvals_needed: number;
+            groups: string[];
+            within_rollout?: number | null;
+            fingerprint: string;
+            readonly before: {
+                [key: string]: number;
+            } | null;
+            readonly effective: {
+                [key: string]: number;
+            } | null;
+            objects: {
+                [key: string]: unknown;
+            }[];
+            difference: string;
+            findings: components["schemas"]["Finding"][];
+            /**
+             * Format: double
+             * @description Exact percent of evenly spread ids.
+             */
+            sticky_percent: number | null;
+            refusal: string;
+        };
+        /** @description A change that is looked at before it is asked for. Versions default to the two last used. */
+        ChangePreviewInputRequest: {
+            service: number | string;
+            stable?: number | string | null;
+            candidate?: number | string | null;
+            spec: components["schemas"]["SpecRequest"];
         };
         /**
          * @description * `session` - session
@@ -1868,6 +2102,19 @@ export interface components {
             previous?: string | null;
             results: components["schemas"]["Snapshot"][];
         };
+        PaginatedTrafficChangeList: {
+            /**
+             * Format: uri
+             * @example http://api.example.org/accounts/?cursor=cD00ODY%3D"
+             */
+            next?: string | null;
+            /**
+             * Format: uri
+             * @example http://api.example.org/accounts/?cursor=cj0xJnA9NDg3
+             */
+            previous?: string | null;
+            results: components["schemas"]["TrafficChange"][];
+        };
         PaginatedVerdictList: {
             /**
              * Format: uri
@@ -2423,6 +2670,46 @@ export interface components {
             state_label: string;
             steps: components["schemas"]["StepTime"][];
         };
+        /** @description Where the request goes. ``version`` is null when several versions share such requests, or none answers. */
+        Route: {
+            version: string | null;
+            readonly shares: {
+                [key: string]: number;
+            } | null;
+            action: string;
+            route: string;
+            why: string;
+            routes: components["schemas"]["RouteVerdict"][];
+        };
+        /** @description A request that is tried, not sent. With ``spec`` it is tried on what such a change would write. */
+        RouteInputRequest: {
+            /** @default / */
+            path: string;
+            /** @default GET */
+            method: string;
+            /** @default  */
+            authority: string;
+            headers?: {
+                [key: string]: string;
+            };
+            cookies?: {
+                [key: string]: string;
+            };
+            query?: {
+                [key: string]: string;
+            };
+            spec?: components["schemas"]["SpecRequest"] | null;
+            stable?: number | string | null;
+            candidate?: number | string | null;
+        };
+        /** @description One route in the order in which the mesh tries them. Nothing after the first hit is reached. */
+        RouteVerdict: {
+            path: string;
+            name: string;
+            managed: boolean;
+            matched: boolean;
+            why: string;
+        };
         /** @description ``versions``: name -> figure -> points ``[epoch seconds, value]``, oldest first, gaps left out. */
         Series: {
             step: number;
@@ -2508,6 +2795,62 @@ export interface components {
             window_seconds: number;
             stable: components["schemas"]["Figures"] | null;
             candidate: components["schemas"]["Figures"] | null;
+        };
+        /** @description What the mesh shall do: rules in order, first hit wins, then sticky users, then the weight (percent). */
+        Spec: {
+            /** @default 0 */
+            candidate_weight: number;
+            rules?: {
+                name?: string;
+                header?: string;
+                cookie?: string;
+                query?: string;
+                exact?: string;
+                prefix?: string;
+                /** @description RE2 */
+                regex?: string;
+                users?: (string | number)[];
+                /** @enum {string} */
+                to?: "candidate" | "stable";
+            }[];
+            sticky?: {
+                header: string;
+                percent: number;
+                offset?: number;
+                /** @enum {string} */
+                ids?: "decimal" | "hex";
+            } | null;
+            mirror?: {
+                percent: number;
+            } | null;
+        };
+        /** @description What the mesh shall do: rules in order, first hit wins, then sticky users, then the weight (percent). */
+        SpecRequest: {
+            /** @default 0 */
+            candidate_weight: number;
+            rules?: {
+                name?: string;
+                header?: string;
+                cookie?: string;
+                query?: string;
+                exact?: string;
+                prefix?: string;
+                /** @description RE2 */
+                regex?: string;
+                users?: (string | number)[];
+                /** @enum {string} */
+                to?: "candidate" | "stable";
+            }[];
+            sticky?: {
+                header: string;
+                percent: number;
+                offset?: number;
+                /** @enum {string} */
+                ids?: "decimal" | "hex";
+            } | null;
+            mirror?: {
+                percent: number;
+            } | null;
         };
         /** @description The split three times, percent by version name; ``problem`` says what was not reached. */
         Split: {
@@ -2669,10 +3012,88 @@ export interface components {
             readonly rules: {
                 [key: string]: unknown;
             }[];
+            /** @description Users who always see the candidate, by their id. */
+            readonly sticky: {
+                [key: string]: unknown;
+            } | null;
+            /** @description Copies of requests that the candidate gets. */
+            readonly mirror: {
+                [key: string]: unknown;
+            } | null;
             readonly drift: {
                 [key: string]: unknown;
             } | null;
             readonly problem: string;
+        };
+        /** @description A change: what it does, where it is, who agreed. ``needs_vote`` is false for what leads back. */
+        TrafficChange: {
+            readonly id: number;
+            readonly number: string;
+            readonly service: components["schemas"]["ServiceRef"];
+            readonly stable: components["schemas"]["VersionRef"];
+            readonly candidate: components["schemas"]["VersionRef"];
+            readonly spec: components["schemas"]["Spec"];
+            readonly weight: number;
+            /** @default pending */
+            readonly state: components["schemas"]["TrafficChangeState"];
+            readonly state_label: string;
+            /** Needs a vote */
+            readonly needs_vote: boolean;
+            readonly reason: string;
+            readonly problem: string;
+            readonly requested_by: components["schemas"]["Person"];
+            readonly fingerprint: string;
+            readonly rollout: number | null;
+            readonly approvals: components["schemas"]["TrafficVote"][];
+            readonly approvals_needed: number;
+            readonly allowed_events: components["schemas"]["AllowedChangeEvent"][];
+            /**
+             * Created
+             * Format: date-time
+             */
+            readonly created_at: string;
+            /**
+             * Approved
+             * Format: date-time
+             */
+            readonly approved_at: string | null;
+            /**
+             * Ended
+             * Format: date-time
+             */
+            readonly ended_at: string | null;
+            readonly revision: number;
+        };
+        /**
+         * @description * `pending` - waiting for approval
+         *     * `approved` - may be applied
+         *     * `writing` - being written
+         *     * `applied` - applied
+         *     * `rejected` - rejected
+         *     * `withdrawn` - withdrawn
+         *     * `expired` - expired
+         * @enum {string}
+         */
+        TrafficChangeState: "pending" | "approved" | "writing" | "applied" | "rejected" | "withdrawn" | "expired";
+        /** @description One vote on a change. */
+        TrafficVote: {
+            readonly id: number;
+            by: components["schemas"]["Person"];
+            decision: components["schemas"]["DecisionEnum"];
+            reason?: string;
+            fingerprint: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            readonly created_at: string;
+            /**
+             * Voided
+             * Format: date-time
+             */
+            voided_at?: string | null;
+            /** Why voided */
+            voided_why?: string;
         };
         /**
          * @description * `validation_error` - validation_error
@@ -10452,6 +10873,122 @@ export interface operations {
             };
         };
     };
+    services_all_back_create: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Sent again with the same body within a day: the first answer again, nothing done twice. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["AllBackInputRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AllBack"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     services_metrics_retrieve: {
         parameters: {
             query?: {
@@ -10515,6 +11052,122 @@ export interface operations {
                 };
             };
             429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    services_route_create: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Sent again with the same body within a day: the first answer again, nothing done twice. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["RouteInputRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Route"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            502: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -10655,6 +11308,930 @@ export interface operations {
                 };
             };
             429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    traffic_changes_list: {
+        parameters: {
+            query?: {
+                /** @description The pagination cursor value. */
+                cursor?: string;
+                /** @description not ended */
+                open?: boolean;
+                /** @description Number of results to return per page. */
+                page_size?: number;
+                /** @description service, by id or name */
+                service?: string;
+                /**
+                 * @description * `pending` - waiting for approval
+                 *     * `approved` - may be applied
+                 *     * `writing` - being written
+                 *     * `applied` - applied
+                 *     * `rejected` - rejected
+                 *     * `withdrawn` - withdrawn
+                 *     * `expired` - expired
+                 */
+                state?: ("applied" | "approved" | "expired" | "pending" | "rejected" | "withdrawn" | "writing")[];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PaginatedTrafficChangeList"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    traffic_changes_create: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Sent again with the same body within a day: the first answer again, nothing done twice. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeInputRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrafficChange"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    traffic_changes_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrafficChange"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    traffic_changes_apply_create: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Sent again with the same body within a day: the first answer again, nothing done twice. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["EventInputRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrafficChange"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    traffic_changes_approve_create: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Sent again with the same body within a day: the first answer again, nothing done twice. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["DecisionInputRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrafficChange"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    traffic_changes_preview_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangePreview"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    traffic_changes_reject_create: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Sent again with the same body within a day: the first answer again, nothing done twice. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RejectionInputRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrafficChange"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    traffic_changes_withdraw_create: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Sent again with the same body within a day: the first answer again, nothing done twice. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["EventInputRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrafficChange"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    traffic_changes_preview_create: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Sent again with the same body within a day: the first answer again, nothing done twice. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangePreviewInputRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangePreview"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            502: {
                 headers: {
                     [name: string]: unknown;
                 };
