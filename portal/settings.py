@@ -198,6 +198,12 @@ LEASE_SECONDS = env.float("WEIR_LEASE_SECONDS", default=30.0)
 MESH_TIMEOUT_SECONDS = env.float("WEIR_MESH_TIMEOUT_SECONDS", default=5.0)
 TELEMETRY_TIMEOUT_SECONDS = env.float("WEIR_TELEMETRY_TIMEOUT_SECONDS", default=5.0)
 APPROVAL_VALID_SECONDS = env.int("WEIR_APPROVAL_VALID_SECONDS", default=72 * 3600)
+# A rollout with a start time may begin this long after it; then its request or approval ends.
+START_WINDOW_SECONDS = env.int("WEIR_START_WINDOW_SECONDS", default=4 * 3600)
+# A step that came due while nobody looked is taken up to this late; beyond it the rollout holds for a person.
+STEP_GRACE_SECONDS = env.int("WEIR_STEP_GRACE_SECONDS", default=3600)
+# So long the door that was asked to roll back tries the write itself, before it leaves it to the worker.
+ROLLBACK_DOOR_SECONDS = env.float("WEIR_ROLLBACK_DOOR_SECONDS", default=3.0)
 
 # A signed head of the audit trail is written after this many events or seconds, whichever comes first, to a file (a
 # mount the database's owner cannot write) and to a webhook. The key is the base64 of 32 random bytes (Ed25519).
@@ -228,6 +234,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_timeout": 5,
     "socket_connect_timeout": 5,
     "health_check_interval": 10,
+    "queue_order_strategy": "priority",  # a worker takes the queues in the order in which it names them: rollback first
 }
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {

@@ -46,8 +46,10 @@ def audit_sentence(event: AuditEvent) -> str:
     )
     if event.outcome == AuditEvent.Outcome.REFUSED:
         return _("Refused: %(what)s") % {"what": text}
-    said = judgement_sentence(str(after.get("code")), after)
-    return f"{text}: {said}" if said else text
+    if event.user_id is None and not event.reason and after.get("reason") in _OWN_REASONS:
+        # The worker gives its reason as a code with numbers, so that it is read in the reader's language.
+        return f"{text}: {reason_sentence(str(after['reason']), params=after)}"
+    return text
 
 
 class _Params(dict[str, Any]):
@@ -61,7 +63,7 @@ class _Params(dict[str, Any]):
         value = super().__getitem__(key)
         if key == "step" and isinstance(value, int):
             return value + 1
-        if key in {"until", "at", "limit"} and isinstance(value, str):
+        if key in {"until", "at", "limit", "due"} and isinstance(value, str):
             return date_format(timezone.localtime(datetime.fromisoformat(value)), "Y-m-d H:i:s")
         return value
 
@@ -78,6 +80,10 @@ def _reasons() -> Mapping[str, str]:
             "The bake of step %(step)s is over, the evidence is not enough yet; waits until %(limit)s at most. %(sentence)s"
         ),
         Reason.WAITING_FOR_PERSON: _("Step %(step)s begins when a person lets it: resume."),
+        Reason.WAITING_FOR_CHOICE: _(
+            "Both versions have had their time: a person chooses, by promoting or by rolling back."
+        ),
+        Reason.WAITING_FOR_CHECKS: _("Step %(step)s is not written while checks stand against it:"),
         Reason.WAITING_FOR_WINDOW: _(
             "Step %(step)s waits for the release window %(name)s, which opens at %(until)s."
         ),
@@ -93,6 +99,13 @@ def _reasons() -> Mapping[str, str]:
         Reason.VERSION_CHANGED: _("The candidate does not run the registered image:"),
         Reason.APPROVAL_VOID: _("The approval does not cover what would be written now:"),
         Reason.APPROVAL_REVOKED: _("An approver took the approval back."),
+        Reason.APPROVAL_EXPIRED: _("It was not used in time, and its approval has ended."),
+        Reason.SPLIT_MISMATCH: _(
+            "The candidate gets %(observed)s %% of the requests where %(configured)s %% are configured (%(requests)s requests): the traffic does not arrive as it was written."
+        ),
+        Reason.OVERDUE: _(
+            "Nobody looked after it since %(due)s, so the next step is late by more than its grace; a person decides whether it goes on."
+        ),
         Reason.CHECKS_FAILED: _("The traffic can not be written:"),
         Reason.MESH_UNREACHABLE: _("The Kubernetes API does not answer; it is tried again."),
         Reason.MESH_REFUSED: _("The Kubernetes API refused the write:"),
@@ -143,3 +156,20 @@ def _actions() -> Mapping[str, str]:
         "register_version": _("Registered version %(name)s"),
         "discover": _("Looked through the cluster"),
     }
+
+
+_OWN_REASONS = frozenset(
+    {
+        Reason.APPROVAL_VOID,
+        Reason.CHECKS_FAILED,
+        Reason.DRIFTED,
+        Reason.EVIDENCE_UNCLEAR,
+        Reason.GUARD_FAILED,
+        Reason.OVERDUE,
+        Reason.ROLLED_BACK_BY_FREEZE,
+        Reason.SPLIT_MISMATCH,
+        Reason.VERSION_CHANGED,
+        Reason.WAITING_FOR_PERSON,
+    }
+)
+"""Reasons for which the engine acts without being asked; its audit events say them."""

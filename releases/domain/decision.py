@@ -5,146 +5,84 @@ Levels read downwards: the state, then the current step, then the one good reaso
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Any, assert_never
+import math
+from datetime import UTC, datetime, timedelta
+from typing import assert_never
 
-from releases.domain.calendar import Effect
+from releases.domain.actions import (
+    Action,
+    Complete,
+    Expire,
+    Hold,
+    Measure,
+    Promote,
+    RollBack,
+    Shift,
+    Start,
+    Verify,
+    Wait,
+)
 from releases.domain.evidence import Outcome
-from releases.domain.plan import Gate, Plan, Step
+from releases.domain.facts import Facts, Opening, Run
+from releases.domain.plan import Gate, Step, Strategy
 from releases.domain.reasons import Reason
 from releases.domain.states import State
+
+__all__ = [
+    "LOOK_AGAIN",
+    "SCRAPE_LAG",
+    "Action",
+    "Complete",
+    "Expire",
+    "Facts",
+    "Hold",
+    "Measure",
+    "Opening",
+    "Promote",
+    "RollBack",
+    "Run",
+    "Shift",
+    "Start",
+    "Verify",
+    "Wait",
+    "decide",
+    "end_of_window",
+    "next_look",
+]
 
 LOOK_AGAIN = timedelta(seconds=15)
 """When nothing else says when: a rollout that waits for a person or for data is looked at this often."""
 
-
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """What the calendar says at this moment: closed by what, and until when as far as it knows.
-
-    ``effect`` is what the freeze that holds does to a rollout that is running.
-    """
-
-    is_open: bool = True
-    code: Reason = Reason.WAITING_FOR_WINDOW
-    name: str = ""
-    next_open: datetime | None = None
-    effect: Effect = Effect.HOLD
-
-    def bars(self, *, begun: bool) -> bool:
-        """Say whether a forward write must wait. ``begun``: it only finishes the step that was begun."""
-        finishes = begun and self.code is Reason.HELD_BY_FREEZE and self.effect is Effect.FINISH_STEP
-        return not self.is_open and not finishes
-
-    @property
-    def rolls_back(self) -> bool:
-        return not self.is_open and self.code is Reason.HELD_BY_FREEZE and self.effect is Effect.ROLL_BACK
+SCRAPE_LAG = timedelta(seconds=1)
+"""Windows end this long before they are read, so that the scrape that closes them has been stored."""
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
-    """The current step as it is being carried out. ``bake_until`` is None while it is not baking."""
-
-    position: int
-    desired: int
-    written: int | None
-    bake_until: datetime | None
-    last_measured_at: datetime | None = None
-    outcome: Outcome | None = None
-    verdict_params: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def is_written(self) -> bool:
-        return self.written is not None and self.written == self.desired
-
-    @property
-    def goes_down(self) -> bool:
-        """Say whether what is still to be written is less than the candidate has."""
-        return self.written is not None and self.desired < self.written
+def end_of_window(moment: datetime, *, seconds: int) -> datetime:
+    """Return the last end of a window at or before a moment: windows end at multiples of the interval, for every rollout alike."""
+    return datetime.fromtimestamp(math.floor(moment.timestamp() / seconds) * seconds, tz=UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """Everything ``decide`` may know. ``approval_problem`` is empty while the votes hold."""
-
-    state: State
-    plan: Plan
-    start_at: datetime | None
-    run: Run | None
-    drifted: bool = False
-    promote_requested: bool = False
-    gates_passed: int = 0
-    approval_problem: str = ""
-    version_problem: str = ""
-    calendar: Opening = field(default_factory=Opening)
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """Nothing to do; look again at ``until``."""
-
-    until: datetime
-    reason: Reason
-    params: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """Begin: approved becomes running."""
-
-
-@dataclass(frozen=True, slots=True)
-class Shift:
-    """Write the traffic of this step (again)."""
-
-    position: int
-
-
-@dataclass(frozen=True, slots=True)
-class Measure:
-    """Take a snapshot, judge it, look whether the mesh is still what was written."""
-
-
-@dataclass(frozen=True, slots=True)
-class Promote:
-    """Give the candidate everything and end."""
-
-
-@dataclass(frozen=True, slots=True)
-class RollBack:
-    """Give everything back to the stable version."""
-
-    reason: Reason
-    params: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Hold:
-    """Pause and wait for a person; traffic stays."""
-
-    reason: Reason
-    params: dict[str, Any] = field(default_factory=dict)
-
-
-Action = Wait | Start | Shift | Measure | Promote | RollBack | Hold
+def next_look(after: datetime, *, seconds: int) -> datetime:
+    """Return when the first window that ends after a moment can be read."""
+    return end_of_window(after, seconds=seconds) + timedelta(seconds=seconds) + SCRAPE_LAG
 
 
 def decide(facts: Facts, *, now: datetime) -> Action:
-    """Return the one thing to do. Deterministic; raises nothing for a state that is moving."""
+    """Return the one thing to do. Deterministic; raises nothing, whatever the state."""
     match facts.state:
+        case State.PENDING:
+            return _expired(facts, now) or _waiting_for_votes(facts, now)
         case State.APPROVED:
-            return _approved(facts, now)
+            return _expired(facts, now) or _approved(facts, now)
         case State.RUNNING:
             return _running(facts, now)
         case State.PAUSED:
             return _paused(facts, now)
         case State.ROLLING_BACK:
             return RollBack(Reason.ROLLED_BACK_BY_PERSON)
-        case State.DRAFT | State.PENDING:
-            return Wait(now + LOOK_AGAIN, Reason.WAITING_FOR_APPROVAL)
         case (
-            State.COMPLETED
+            State.DRAFT
+            | State.COMPLETED
             | State.ROLLED_BACK
             | State.REJECTED
             | State.CANCELLED
@@ -156,10 +94,18 @@ def decide(facts: Facts, *, now: datetime) -> Action:
             assert_never(facts.state)
 
 
+def _expired(facts: Facts, now: datetime) -> Action | None:
+    return Expire() if facts.expires_at and now >= facts.expires_at else None
+
+
+def _waiting_for_votes(facts: Facts, now: datetime) -> Action:
+    return Wait(facts.expires_at or now + LOOK_AGAIN, Reason.WAITING_FOR_APPROVAL)
+
+
 def _approved(facts: Facts, now: datetime) -> Action:
     if facts.start_at and now < facts.start_at:
         return Wait(facts.start_at, Reason.WAITING_FOR_START, {"at": facts.start_at.isoformat()})
-    return _closed(facts, now, position=0) or Start()
+    return _unapproved(facts) or _closed(facts, now, position=0) or _unverified(facts) or Start()
 
 
 def _paused(facts: Facts, now: datetime) -> Action:
@@ -177,54 +123,79 @@ def _running(facts: Facts, now: datetime) -> Action:
         return Hold(Reason.DRIFTED)
     if run is None:
         return _reason_not_to_begin(facts, now, position=0) or Shift(0)
+    if run.goes_down:
+        return Shift(run.position)
     if not run.is_written:
-        # A smaller weight is never barred: neither by the calendar nor by votes.
-        barred = None if run.goes_down else _barred(facts, now, position=run.position, begun=True)
-        return barred or _write(facts, run)
-    if facts.promote_requested:
+        return _barred(facts, now, position=run.position, begun=True) or _write(facts, run)
+    if run.mismatch is not None:
+        return Hold(Reason.SPLIT_MISMATCH, run.mismatch)
+    if facts.promote_requested and not _is_promotion(facts, run):
         return _barred(facts, now, position=run.position) or Promote()
-    if run.bake_until and now < run.bake_until:
-        until = min(run.bake_until, _next_look(facts, now))
-        return Wait(
-            until,
-            Reason.BAKING,
-            {"until": run.bake_until.isoformat(), "step": run.position, "weight": run.desired},
-        )
+    return _baking(facts, run, now) or _after_the_bake(facts, run, now)
+
+
+def _baking(facts: Facts, run: Run, now: datetime) -> Action | None:
+    if not run.bake_until or now >= run.bake_until:
+        return None
+    until = min(run.bake_until, _next_look(facts, now))
+    params = {"until": run.bake_until.isoformat(), "step": run.position, "weight": run.desired}
+    if run.metrics_away:
+        return Wait(until, Reason.METRICS_UNREACHABLE, params)
+    return Wait(until, Reason.PROMOTING if _is_promotion(facts, run) else Reason.BAKING, params)
+
+
+def _after_the_bake(facts: Facts, run: Run, now: datetime) -> Action:
+    """The time of the step is over: what is missing before the next one, or the end?"""
+    if _is_promotion(facts, run):
+        return Complete()
+    if facts.due_at and now - facts.due_at > facts.grace:
+        return Hold(Reason.OVERDUE, {"step": run.position, "due": facts.due_at.isoformat()})
     if unclear := _unclear(facts, run, now):
         return unclear
     following = run.position + 1
-    if following >= len(facts.plan.steps):
-        return _barred(facts, now, position=run.position, begun=run.desired == 100) or Promote()
-    return _reason_not_to_begin(facts, now, position=following) or Shift(following)
+    if following < len(facts.plan.steps):
+        return _reason_not_to_begin(facts, now, position=following) or Shift(following)
+    if facts.plan.strategy is Strategy.AB_TEST and run.desired < 100:
+        return Wait(_next_look(facts, now), Reason.WAITING_FOR_CHOICE, {"step": run.position})
+    return _barred(facts, now, position=run.position, begun=run.desired == 100) or Promote()
+
+
+def _is_promotion(facts: Facts, run: Run) -> bool:
+    return run.position >= len(facts.plan.steps)
 
 
 def _write(facts: Facts, run: Run) -> Action:
-    return Promote() if run.position >= len(facts.plan.steps) else Shift(run.position)
+    return Promote() if _is_promotion(facts, run) else Shift(run.position)
 
 
 def _guarded(facts: Facts, now: datetime) -> Action | None:
-    """Guards come before everything else, and may roll back at any moment; so may a freeze that says so."""
-    run = facts.run
+    """Guards come before everything else, and may roll back at any moment."""
+    run, calendar = facts.run, facts.calendar
     if run is None or run.written is None:
         return None
     if run.outcome is Outcome.FAIL:
         return RollBack(Reason.GUARD_FAILED, run.verdict_params)
-    if facts.calendar.rolls_back:
-        return RollBack(Reason.ROLLED_BACK_BY_FREEZE, {"name": facts.calendar.name})
-    return Measure() if _next_measure(facts, run, now) <= now else None
+    if calendar.rolls_back:
+        return RollBack(Reason.ROLLED_BACK_BY_FREEZE, {"name": calendar.name})
+    return Measure() if _next_look(facts, now) <= now else None
 
 
 def _unclear(facts: Facts, run: Run, now: datetime) -> Action | None:
-    """The bake is over: is the evidence there? Not enough traffic waits up to the plan's limit, never silently on."""
+    """The bake is over: is the evidence there? Not enough traffic waits up to the plan's limit, never silently on.
+
+    A step that gives the candidate nothing asks for none.
+    """
     policy = facts.plan.evidence
+    if not facts.plan.steps[run.position].traffic.reaches_candidate:
+        return None
     enough = {Outcome.PASS, Outcome.INCONCLUSIVE} if policy.policy == "guard" else {Outcome.PASS}
     if run.outcome in enough:
         return None
-    over = run.bake_until or now
-    limit = over + timedelta(seconds=policy.wait_limit_seconds)
+    limit = (run.bake_until or now) + timedelta(seconds=policy.wait_limit_seconds)
     if now < limit:
+        reason = Reason.METRICS_UNREACHABLE if run.metrics_away else Reason.WAITING_FOR_EVIDENCE
         params = {**run.verdict_params, "limit": limit.isoformat(), "step": run.position}
-        return Wait(_next_look(facts, now), Reason.WAITING_FOR_EVIDENCE, params)
+        return Wait(min(limit, _next_look(facts, now)), reason, params)
     if policy.when_unclear == "roll_back":
         return RollBack(Reason.EVIDENCE_UNCLEAR, run.verdict_params)
     return Hold(Reason.EVIDENCE_UNCLEAR, run.verdict_params)
@@ -244,19 +215,29 @@ def _reason_not_to_begin(facts: Facts, now: datetime, *, position: int) -> Actio
 
 
 def _barred(facts: Facts, now: datetime, *, position: int, begun: bool = False) -> Action | None:
-    """What bars every forward write: the votes, the image that runs, the calendar."""
-    if facts.approval_problem:
-        return Hold(Reason.APPROVAL_VOID, {"problem": facts.approval_problem})
+    """What bars every forward write: the image that runs, the votes, the calendar."""
     if facts.version_problem:
         return Hold(Reason.VERSION_CHANGED, {"problem": facts.version_problem})
-    return _closed(facts, now, position=position, begun=begun)
+    closed = _closed(facts, now, position=position, begun=begun)
+    return _unapproved(facts) or closed or _unverified(facts)
+
+
+def _unapproved(facts: Facts) -> Action | None:
+    if facts.approval_problem:
+        return Hold(Reason.APPROVAL_VOID, {"problem": facts.approval_problem})
+    return None
+
+
+def _unverified(facts: Facts) -> Action | None:
+    """The dearest question comes last: while the calendar is closed nobody renders and hashes anything."""
+    return Verify() if facts.approval_problem is None else None
 
 
 def _closed(facts: Facts, now: datetime, *, position: int, begun: bool = False) -> Action | None:
     calendar = facts.calendar
     if not calendar.bars(begun=begun):
         return None
-    until = min(filter(None, [calendar.next_open, _next_look(facts, now)]))
+    until = min(filter(None, [calendar.next_open, facts.expires_at, _next_look(facts, now)]))
     params = {
         "name": calendar.name,
         "step": position,
@@ -265,12 +246,10 @@ def _closed(facts: Facts, now: datetime, *, position: int, begun: bool = False) 
     return Wait(until, calendar.code, params)
 
 
-def _next_measure(facts: Facts, run: Run, now: datetime) -> datetime:
-    interval = timedelta(seconds=facts.plan.evidence.interval_seconds)
-    return run.last_measured_at + interval if run.last_measured_at else now
-
-
 def _next_look(facts: Facts, now: datetime) -> datetime:
-    if facts.run and facts.run.written is not None:
-        return max(_next_measure(facts, facts.run, now), now)
-    return now + LOOK_AGAIN
+    run = facts.run
+    if run is None or run.written is None:
+        return now + LOOK_AGAIN
+    if run.last_measured_at is None:
+        return now
+    return next_look(run.last_measured_at, seconds=facts.plan.evidence.interval_seconds)

@@ -109,8 +109,11 @@ TRANSITIONS: Mapping[State, Mapping[Event, State]] = {
 LIVE = frozenset({State.PENDING, State.APPROVED, State.RUNNING, State.PAUSED, State.ROLLING_BACK})
 """At most one rollout of a service is in one of these."""
 
-MOVING = frozenset({State.APPROVED, State.RUNNING, State.PAUSED, State.ROLLING_BACK})
-"""The worker looks at these."""
+CARRYING = frozenset({State.RUNNING, State.PAUSED, State.ROLLING_BACK})
+"""The candidate may have traffic in these."""
+
+MOVING = LIVE
+"""The worker looks at these: a pending one may expire, an approved one start, the others are being carried out."""
 
 FINISHED = frozenset(
     {State.COMPLETED, State.ROLLED_BACK, State.REJECTED, State.CANCELLED, State.EXPIRED, State.REVERTED}

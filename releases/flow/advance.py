@@ -7,34 +7,53 @@ happen outside transactions; whatever a killed worker leaves behind leads at the
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import assert_never
+from typing import Any, assert_never
 
-from django.utils.translation import override
+from django.conf import settings
 
 from istio.documents import TrafficError
 from istio.mesh import Conflict, MeshError, Rejected
-from istio.telemetry import TelemetryError
 from releases.clock import Clock
 from releases.domain import LostRace
 from releases.domain.actor import Actor
-from releases.domain.decision import Action, Hold, Measure, Promote, RollBack, Shift, Start, Wait, decide
+from releases.domain.decision import (
+    LOOK_AGAIN,
+    Action,
+    Complete,
+    Expire,
+    Hold,
+    Measure,
+    Promote,
+    RollBack,
+    Shift,
+    Start,
+    Verify,
+    Wait,
+    decide,
+)
 from releases.domain.reasons import Reason
 from releases.domain.states import MOVING, Event, State
-from releases.flow.conclude import begin_roll_back, pause, promote, write_roll_back
+from releases.flow.approve import approval_problem
+from releases.flow.conclude import begin_roll_back, complete, pause, promote, write_roll_back
 from releases.flow.facts import facts_of
+from releases.flow.lapse import expire, void
 from releases.flow.measure import measure
 from releases.flow.mesh_write import settle
 from releases.flow.move import lease, move, note
-from releases.flow.shift import Held, shift_traffic
+from releases.flow.revert import end_revert
+from releases.flow.shift import Held, NotYet, shift_traffic
 from releases.models import Rollout
-from releases.sentences import reason_sentence
 from services.connections import mesh_of
 
 logger = logging.getLogger(__name__)
 
 RETRY = timedelta(seconds=2)
 _STEPS_IN_A_PASS = 4
+_GOES_ON = Start | Measure | Promote | RollBack
+"""After these there is something to decide at once."""
 
 
 def advance(rollout_id: int, *, clock: Clock, by: Actor) -> Action | None:
@@ -43,16 +62,18 @@ def advance(rollout_id: int, *, clock: Clock, by: Actor) -> Action | None:
     Never raises for what the outside did: the reason goes on the row, and the next pulse tries again.
     """
     rollout = lease(rollout_id, now=clock())
-    if rollout is None or State(rollout.state) not in MOVING:
+    if rollout is None:
         return None
     action: Action | None = None
     try:
-        settle(rollout, mesh=mesh_of(rollout.service.cluster), by=by, clock=clock)
+        landed = settle(rollout, mesh=mesh_of(rollout.service.cluster), by=by, clock=clock)
+        if State(rollout.state) not in MOVING:
+            end_revert(rollout, landed=landed, by=by)
+            return None
         for _ in range(_STEPS_IN_A_PASS):
-            now = clock()
-            action = decide(facts_of(rollout, now=now), now=now)
+            action = decided(rollout, now=clock())
             carry_out(rollout, action, by=by, clock=clock)
-            if not isinstance(action, Start | Measure | RollBack) or State(rollout.state) not in MOVING:
+            if not isinstance(action, _GOES_ON) or State(rollout.state) not in MOVING:
                 break
         else:
             note(rollout, reason=rollout.reason_code, params=rollout.reason_params, wake=clock())
@@ -64,8 +85,6 @@ def advance(rollout_id: int, *, clock: Clock, by: Actor) -> Action | None:
         note_problem(rollout, reason=Reason.MESH_REFUSED, detail=str(error), at=clock() + RETRY)
     except MeshError as error:
         note_problem(rollout, reason=Reason.MESH_UNREACHABLE, detail=str(error), at=clock() + RETRY)
-    except TelemetryError as error:
-        note_problem(rollout, reason=Reason.METRICS_UNREACHABLE, detail=str(error), at=clock() + RETRY)
     except Exception as error:
         logger.exception("%s: the pass failed", rollout)
         note_problem(
@@ -74,6 +93,15 @@ def advance(rollout_id: int, *, clock: Clock, by: Actor) -> Action | None:
             detail=f"{type(error).__name__}: {error}",
             at=clock() + RETRY,
         )
+    return action
+
+
+def decided(rollout: Rollout, *, now: datetime) -> Action:
+    """Decide; render and hash the content again only when a forward write is due."""
+    facts = facts_of(rollout, now=now)
+    action = decide(facts, now=now)
+    if isinstance(action, Verify):
+        action = decide(replace(facts, approval_problem=approval_problem(rollout)), now=now)
     return action
 
 
@@ -91,6 +119,8 @@ def carry_out(rollout: Rollout, action: Action, *, by: Actor, clock: Clock) -> N
             clock=clock,
             **held.columns,
         )
+    except NotYet as not_yet:
+        note(rollout, reason=not_yet.reason, params=not_yet.params, wake=clock() + LOOK_AGAIN)
     except TrafficError as error:
         params = {"problem": str(error), "code": error.code}
         pause(
@@ -99,7 +129,6 @@ def carry_out(rollout: Rollout, action: Action, *, by: Actor, clock: Clock) -> N
             event=Event.PAUSE,
             reason=Reason.CHECKS_FAILED,
             params=params,
-            why=str(error),
             clock=clock,
         )
 
@@ -118,17 +147,24 @@ def _carry_out(rollout: Rollout, action: Action, *, by: Actor, clock: Clock) -> 
                 started_at=clock(),
                 leased_until=rollout.leased_until,
             )
+        case Expire():
+            expire(rollout, by=by, clock=clock)
+        case Verify():
+            raise AssertionError("unreachable: decided() answers this one")
         case Shift(position=position):
             shift_traffic(rollout, position=position, by=by, clock=clock)
         case Measure():
             measure(rollout, now=clock())
         case Promote():
             promote(rollout, by=by, clock=clock)
+        case Complete():
+            complete(rollout, by=by, clock=clock)
         case RollBack(reason=reason, params=params):
             _roll_back(rollout, reason=reason, params=params, by=by, clock=clock)
+        case Hold(reason=Reason.APPROVAL_VOID, params=params):
+            void(rollout, problem=str(params["problem"]), by=by, clock=clock)
         case Hold(reason=reason, params=params):
-            event = Event.VOID if reason is Reason.APPROVAL_VOID else Event.PAUSE
-            pause(rollout, by=by, event=event, reason=reason, params=params, clock=clock)
+            pause(rollout, by=by, event=Event.PAUSE, reason=reason, params=params, clock=clock)
         case _:
             assert_never(action)
 
@@ -146,7 +182,7 @@ def note_problem(rollout: Rollout, *, reason: Reason | str, detail: str, at: dat
         logger.info("%s changed hands while a problem was noted", rollout)
 
 
-def _wait(rollout: Rollout, *, until: datetime, reason: Reason, params: dict[str, object]) -> None:
+def _wait(rollout: Rollout, *, until: datetime, reason: Reason, params: Mapping[str, Any]) -> None:
     """A pause keeps the reason for which it was made; everything else says what it waits for now."""
     if State(rollout.state) is State.PAUSED:
         note(rollout, reason=rollout.reason_code, params=rollout.reason_params, wake=until)
@@ -155,10 +191,16 @@ def _wait(rollout: Rollout, *, until: datetime, reason: Reason, params: dict[str
 
 
 def _roll_back(
-    rollout: Rollout, *, reason: Reason, params: dict[str, object], by: Actor, clock: Clock
+    rollout: Rollout, *, reason: Reason, params: Mapping[str, Any], by: Actor, clock: Clock
 ) -> None:
     if State(rollout.state) is not State.ROLLING_BACK:
-        with override("en"):  # what is stored is read in every language; pages say it again in the reader's
-            why = reason_sentence(reason, params=params)
-        begin_roll_back(rollout, by=by, why=why, reason=reason, params=dict(params), clock=clock)
+        begin_roll_back(
+            rollout,
+            by=by,
+            why="",
+            reason=reason,
+            params=params,
+            clock=clock,
+            lease_seconds=settings.LEASE_SECONDS,
+        )
     write_roll_back(rollout, by=by, clock=clock)

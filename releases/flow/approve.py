@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import Any
+from datetime import datetime
 
-from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
 
@@ -15,9 +13,10 @@ from releases.domain import BadPlan, IllegalMove, Stale
 from releases.domain.actor import Actor
 from releases.domain.fingerprint import digest, shown
 from releases.domain.reasons import Reason
-from releases.domain.states import Event, State, target
+from releases.domain.states import CARRYING, Event, State, target
 from releases.flow.authorize import check_may_vote, person_of
 from releases.flow.content import fingerprint_of
+from releases.flow.expiry import lasts_until
 from releases.flow.move import move
 from releases.flow.quorum import counting_votes, is_full
 from releases.models import Approval, Rollout
@@ -130,12 +129,6 @@ def approval_problem(rollout: Rollout) -> str:
     return ""
 
 
-def expiry(rollout: Rollout) -> Any:
-    """Return when an approval that has not been used ends."""
-    base = max(filter(None, [rollout.approved_at, rollout.start_at]), default=rollout.submitted_at)
-    return base + timedelta(seconds=settings.APPROVAL_VALID_SECONDS) if base else None
-
-
 def _vote(rollout: Rollout, decision: str, *, by: Actor, why: str) -> None:
     evidence = {
         "fingerprint": rollout.fingerprint,
@@ -161,6 +154,8 @@ def _at(rollout: Rollout) -> dict[str, str]:
     return {"at": rollout.start_at.isoformat()} if rollout.start_at else {}
 
 
-def _looked_after(rollout: Rollout) -> Any:
-    """A rollout that carries traffic is looked at further; one that only waits for votes is not."""
-    return database_now() if rollout.current_step is not None else None
+def _looked_after(rollout: Rollout) -> datetime:
+    """A rollout that carries traffic is looked at further; one that waits for votes again, when the request ends."""
+    now = database_now()
+    carries = State(rollout.state) in CARRYING
+    return now if carries else lasts_until(rollout.submitted_at or now, start_at=rollout.start_at)

@@ -14,6 +14,9 @@ from services.models import Service
 Surroundings = Mapping[str, Sequence[Manifest]]
 """The live objects of a service's namespace by kind."""
 
+KINDS = (VIRTUAL_SERVICE, DESTINATION_RULE, GATEWAY, SERVICE, DEPLOYMENT)
+"""What the checks look at."""
+
 
 def baseline_of(service: Service) -> dict[str, Manifest]:
     """Read the objects of a service as they are now. Raises MeshError."""
@@ -27,8 +30,7 @@ def baseline_of(service: Service) -> dict[str, Manifest]:
 def surroundings_of(service: Service) -> Surroundings:
     """Read what stands beside the objects in their namespace: one list per kind. Raises MeshError."""
     mesh = mesh_of(service.cluster)
-    kinds = (VIRTUAL_SERVICE, DESTINATION_RULE, GATEWAY, SERVICE, DEPLOYMENT)
-    return {kind: mesh.list(kind, namespace=service.namespace) for kind in kinds}
+    return {kind: mesh.list(kind, namespace=service.namespace) for kind in KINDS}
 
 
 def findings_for(rollout: Rollout, *, baseline: dict[str, Manifest]) -> list[Finding]:

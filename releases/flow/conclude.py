@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -27,8 +29,10 @@ _CONFLICTS_IN_A_ROW = 5
 
 
 def promote(rollout: Rollout, *, by: Actor, clock: Clock) -> None:
-    """Write 100 % with nothing of Weir left in the object, then complete. Raises Held, LostRace, MeshError."""
-    position = len(rollout.plan_value.steps)
+    """Write 100 % with nothing of Weir left in the object. It completes when it has been confirmed.
+
+    Raises Held, LostRace, TrafficError, MeshError.
+    """
     mesh = mesh_of(rollout.service.cluster)
     live = undrifted(rollout, mesh=mesh)
     put(
@@ -38,13 +42,19 @@ def promote(rollout: Rollout, *, by: Actor, clock: Clock) -> None:
         document=cleaned(ended(live, rollout=rollout, candidate_weight=100)),
         by=by,
         clock=clock,
-        position=position,
+        position=len(rollout.plan_value.steps),
         weight=100,
         planned={"promotion": True},
     )
+
+
+def complete(rollout: Rollout, *, by: Actor, clock: Clock) -> None:
+    """The candidate has everything: it is the service's stable version now. Raises LostRace."""
     at = clock()
     with transaction.atomic():
-        rollout.step_runs.filter(position=position).update(outcome=StepRun.Outcome.PASSED, ended_at=at)
+        rollout.step_runs.filter(outcome=StepRun.Outcome.BAKING).update(
+            outcome=StepRun.Outcome.PASSED, ended_at=at
+        )
         Service.objects.filter(pk=rollout.service_id).update(stable=rollout.candidate)
         move(
             rollout,
@@ -62,16 +72,26 @@ def begin_roll_back(
     by: Actor,
     why: str,
     reason: Reason,
-    params: dict[str, Any] | None = None,
+    params: Mapping[str, Any] | None = None,
     clock: Clock,
+    lease_seconds: float,
 ) -> None:
     """Take the lease at once, whoever holds it: the revision goes up, so every forward write that was begun fails.
 
-    Tried again on a lost race, since only another change of the row can win it and a rollback is never refused for that.
+    The caller holds it for ``lease_seconds`` to try the write itself; then it is any worker's. Tried again on a lost race, since only another change of the row can win it and a rollback is never refused for that.
     """
     for _attempt in range(20):
         try:
-            move(rollout, Event.ROLL_BACK, by=by, why=why, reason=reason, params=params, wake=clock())
+            move(
+                rollout,
+                Event.ROLL_BACK,
+                by=by,
+                why=why,
+                reason=reason,
+                params=params,
+                wake=clock(),
+                leased_until=clock() + timedelta(seconds=lease_seconds),
+            )
         except LostRace:
             rollout.refresh_from_db()
             if State(rollout.state) is State.ROLLING_BACK:
@@ -85,7 +105,7 @@ def begin_roll_back(
 
 def write_roll_back(rollout: Rollout, *, by: Actor, clock: Clock) -> None:
     """Write weight 0 into the live object, always once, with the fence. Raises MeshError, Conflict after several in a row."""
-    note = _put_back(rollout, mesh=mesh_of(rollout.service.cluster), by=by, clock=clock)
+    note = put_back(rollout, mesh=mesh_of(rollout.service.cluster), by=by, clock=clock)
     with transaction.atomic():
         at = clock()
         runs = StepRun.objects.filter(
@@ -103,7 +123,7 @@ def write_roll_back(rollout: Rollout, *, by: Actor, clock: Clock) -> None:
         )
 
 
-def _put_back(rollout: Rollout, *, mesh: Mesh, by: Actor, clock: Clock) -> str:
+def put_back(rollout: Rollout, *, mesh: Mesh, by: Actor, clock: Clock) -> str:
     """Write the rollback and return its note. Each conflict is another write, perhaps a late one of ours: settle, render, put again."""
     for attempt in range(_CONFLICTS_IN_A_ROW):
         settle(rollout, mesh=mesh, by=by, clock=clock)
@@ -148,15 +168,16 @@ def pause(
     event: Event,
     reason: Reason,
     why: str = "",
-    params: dict[str, Any] | None = None,
+    params: Mapping[str, Any] | None = None,
     clock: Clock,
+    wake: datetime | None = None,
     **columns: Any,
 ) -> None:
-    """Stop going forward. Traffic stays; what is left of the bake is kept."""
+    """Stop going forward. Traffic stays; what is left of the bake is kept. It is looked at again at once, or at ``wake``."""
     now = clock()
     with transaction.atomic():
         # The row first: whoever acknowledges a write meanwhile waits for it, and then sees the pause.
-        move(rollout, event, by=by, why=why, reason=reason, params=params, wake=now, **columns)
+        move(rollout, event, by=by, why=why, reason=reason, params=params, wake=wake or now, **columns)
         for run in StepRun.objects.filter(rollout=rollout, outcome=StepRun.Outcome.BAKING).exclude(
             bake_until=None
         ):

@@ -1,32 +1,42 @@
-"""From rows to the frozen values that ``decide`` reads. No network."""
+"""From rows to the frozen values that ``decide`` reads. No network, and two queries: the step and its last verdict."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
+
+from istio.telemetry import Missing
+from releases.domain.confirmation import contradiction
 from releases.domain.decision import Facts, Run
 from releases.domain.evidence import Outcome
-from releases.domain.states import State
-from releases.flow.approve import approval_problem
-from releases.flow.measure import last_look
+from releases.domain.states import CARRYING, State
+from releases.flow.expiry import expiry_of
 from releases.flow.opening import opening_of
 from releases.models import Rollout, StepRun, Verdict
 
 
 def facts_of(rollout: Rollout, *, now: datetime) -> Facts:
-    """Collect what is known about a rollout. The drift and the image are as the last look at the mesh found them."""
+    """Collect what is known about a rollout. Drift, image and metrics are as the last look found them.
+
+    The votes are not looked at: ``approval_problem`` None lets ``decide`` ask for that when a forward write is due.
+    """
+    state = State(rollout.state)
     return Facts(
-        state=State(rollout.state),
+        state=state,
         plan=rollout.plan_value,
         start_at=rollout.start_at,
-        run=_run(rollout),
+        run=_run(rollout) if state in CARRYING else None,
         drifted=rollout.drift is not None,
         promote_requested=rollout.promote_requested,
         gates_passed=rollout.gates_passed,
-        approval_problem=approval_problem(rollout),
+        approval_problem=None,
         version_problem=rollout.version_problem,
         calendar=opening_of(rollout, now=now),
+        due_at=rollout.next_wake_up,
+        grace=timedelta(seconds=settings.STEP_GRACE_SECONDS),
+        expires_at=expiry_of(rollout),
     )
 
 
@@ -40,9 +50,11 @@ def _run(rollout: Rollout) -> Run | None:
         desired=run.desired,
         written=run.written,
         bake_until=run.bake_until,
-        last_measured_at=last_look(rollout, run=run),
+        last_measured_at=max(filter(None, [verdict.at if verdict else None, run.started_at]), default=None),
         outcome=_outcome(verdict, shadow=rollout.service.shadow),
         verdict_params=_params(verdict) if verdict else {},
+        metrics_away=verdict is not None and verdict.reason_code == Missing.UNREACHABLE,
+        mismatch=_mismatch(verdict, run=run),
     )
 
 
@@ -52,6 +64,14 @@ def _outcome(verdict: Verdict | None, *, shadow: bool) -> Outcome | None:
         return None
     outcome = Outcome(verdict.outcome)
     return Outcome.PASS if shadow and outcome is not Outcome.NO_DATA else outcome
+
+
+def _mismatch(verdict: Verdict | None, *, run: StepRun) -> dict[str, Any] | None:
+    """Return the numbers of a split that does not arrive, unless a person has seen them or nothing is done by verdicts."""
+    if verdict is None or verdict.shadow or run.mismatch_accepted:
+        return None
+    found = contradiction(verdict.numbers.get("metrics") or [])
+    return {**found, "configured": run.written} if found else None
 
 
 def _params(verdict: Verdict) -> dict[str, Any]:

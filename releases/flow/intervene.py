@@ -1,4 +1,4 @@
-"""The operator's hand: start, pause, resume, roll back, promote, set a weight, and what to do about drift."""
+"""The operator's hand: start, pause, resume, roll back, promote, set a weight."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import time
 from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from istio.marks import FENCE, with_annotations
 from istio.mesh import MeshError
 from releases.clock import Clock
 from releases.domain import BadPlan, IllegalMove, LostRace
@@ -17,17 +17,11 @@ from releases.domain.actor import Actor
 from releases.domain.reasons import Reason
 from releases.domain.states import Event, State, target
 from releases.flow.authorize import check_may
-from releases.flow.checking import baseline_of
 from releases.flow.conclude import begin_roll_back, pause, write_roll_back
-from releases.flow.content import fingerprint_of
-from releases.flow.mesh_write import put, settle
 from releases.flow.move import move
-from releases.flow.request import void_votes
-from releases.flow.shift import drift_of
 from releases.models import Rollout, StepRun
-from services.connections import mesh_of
 
-_DOOR_SECONDS = 3.0
+_DOOR_PAUSE_SECONDS = 0.2
 _LEASE_WAIT_SECONDS = 15.0
 
 
@@ -67,18 +61,25 @@ def roll_back(rollout: Rollout, *, by: Actor, why: str, clock: Clock) -> None:
     """Give all traffic back, now. Needs no lease, metric, pod, approval or window.
 
     The row is moved first, which makes every forward write that was begun fail; then the door tries the write itself for
-    three seconds. What it cannot write in that time the worker goes on trying at every pulse.
+    ``ROLLBACK_DOOR_SECONDS``. What it cannot write in that time the worker goes on trying at every pulse.
     """
     check_may(Event.ROLL_BACK, by=by, service=rollout.service)
-    begin_roll_back(rollout, by=by, why=why, reason=Reason.ROLLED_BACK_BY_PERSON, clock=clock)
-    deadline = time.monotonic() + _DOOR_SECONDS
+    begin_roll_back(
+        rollout,
+        by=by,
+        why=why,
+        reason=Reason.ROLLED_BACK_BY_PERSON,
+        clock=clock,
+        lease_seconds=settings.ROLLBACK_DOOR_SECONDS,
+    )
+    deadline = time.monotonic() + settings.ROLLBACK_DOOR_SECONDS
     while State(rollout.state) is State.ROLLING_BACK:
         try:
             write_roll_back(rollout, by=by, clock=clock)
         except MeshError:
-            if time.monotonic() >= deadline:
+            if time.monotonic() + _DOOR_PAUSE_SECONDS >= deadline:
                 return
-            time.sleep(0.2)
+            time.sleep(_DOOR_PAUSE_SECONDS)
         except LostRace:
             rollout.refresh_from_db()
 
@@ -103,6 +104,8 @@ def set_weight(rollout: Rollout, *, by: Actor, why: str, weight: int | None, clo
         raise BadPlan(_("The weight is a whole number from 0 to 100."), field="weight")
     if rollout.current_step is None:
         raise IllegalMove(_("Nothing has been shifted yet; there is no weight to set."))
+    if rollout.step_runs.filter(position__gt=rollout.current_step).exists():
+        raise IllegalMove(_("The next traffic is being written already; pause first, or roll back."))
     most = rollout.plan_value.steps[rollout.current_step].weight
     if weight > most:
         text = _("Step %(step)d is approved up to %(most)d %%; %(weight)d %% is above it.")
@@ -129,53 +132,6 @@ def set_weight(rollout: Rollout, *, by: Actor, why: str, weight: int | None, clo
         )
 
 
-def restore(rollout: Rollout, *, by: Actor, why: str, clock: Clock) -> None:
-    """After drift: write again what Weir last wrote. The rollout stays paused until somebody resumes it."""
-    check_may(Event.RESTORE, by=by, service=rollout.service)
-    _check_drifted(rollout, event=Event.RESTORE)
-    mesh = mesh_of(rollout.service.cluster)
-    settle(rollout, mesh=mesh, by=by, clock=clock)
-    live = mesh.get(rollout.service.virtual_service_ref)
-    expected = rollout.last_written or (rollout.baseline or {})["virtual_service"]
-    from_live = {"written_over": drift_of(rollout, live=live)}
-    document = {**live, "spec": expected["spec"]}
-    if document != live:
-        document = with_annotations(document, changes={FENCE: str(rollout.revision)})
-    put(rollout, mesh=mesh, live=live, document=document, by=by, clock=clock)
-    move(
-        rollout,
-        Event.RESTORE,
-        by=by,
-        why=why,
-        reason=Reason.PAUSED_BY_PERSON,
-        wake=clock(),
-        after=from_live,
-    )
-
-
-def adopt(rollout: Rollout, *, by: Actor, why: str, clock: Clock) -> None:
-    """After drift: take the mesh as it is as the new baseline. New fingerprint, so it must be approved again."""
-    check_may(Event.ADOPT, by=by, service=rollout.service)
-    _check_drifted(rollout, event=Event.ADOPT)
-    baseline = baseline_of(rollout.service)
-    fingerprint = fingerprint_of(rollout, baseline=baseline)
-    with transaction.atomic():
-        void_votes(rollout, by=by, why=_("the mesh was adopted as the new baseline"))
-        move(
-            rollout,
-            Event.ADOPT,
-            by=by,
-            why=why,
-            reason=Reason.APPROVAL_VOID,
-            params={"problem": ""},
-            wake=clock(),
-            drift=None,
-            baseline=baseline,
-            last_written=baseline["virtual_service"],
-            fingerprint=fingerprint,
-        )
-
-
 def wait_for_lease(rollout: Rollout, *, clock: Clock) -> None:
     """Wait until no worker is in the middle of a pass over this row, and read the row again. Raises LostRace after 15 s."""
     deadline = time.monotonic() + _LEASE_WAIT_SECONDS
@@ -188,9 +144,3 @@ def wait_for_lease(rollout: Rollout, *, clock: Clock) -> None:
                 _("A worker has been busy with %(rollout)s for too long; try again.") % {"rollout": rollout}
             )
         time.sleep(0.05)
-
-
-def _check_drifted(rollout: Rollout, *, event: Event) -> None:
-    target(State(rollout.state), event)
-    if rollout.drift is None:
-        raise IllegalMove(_("The mesh is what Weir last wrote; there is nothing to restore or adopt."))

@@ -12,13 +12,11 @@ from releases.domain.evidence import Judgement, Outcome, State
 from releases.domain.evidence.scrape import counts_as_json
 from releases.domain.fingerprint import digest
 from releases.flow.judging import RULE, effective_weight, memory_of, numbers_of, observe
+from releases.flow.look import look_at_mesh
 from releases.flow.move import change
-from releases.flow.shift import drift_of, version_problem
-from releases.flow.windows import SCRAPE_LAG, due_ends, end_of_window, questions_of, shared_window
+from releases.flow.windows import due_ends, questions_of, shared_window
 from releases.models import AskedQueries, JudgeMemory, MetricSnapshot, Rollout, StepRun, Verdict
-from services.connections import mesh_of, telemetry_of
-
-__all__ = ["SCRAPE_LAG", "last_look", "measure"]
+from services.connections import telemetry_of
 
 LOOKS_BETWEEN_STATES = 20
 """The judge's memory is stored with every so many verdicts, and with each that says something else than the one before."""
@@ -43,17 +41,10 @@ def measure(rollout: Rollout, *, now: datetime) -> None:
         state, judgement = observe(memory, snapshot)
         _keep(rollout, snapshot, memory=memory, state=state, judgement=judgement)
     _note_split(rollout, run=runs[-1])
-    _look_at_mesh(rollout)
-
-
-def last_look(rollout: Rollout, *, run: StepRun) -> datetime | None:
-    """Return the moment from which the next look counts: the last window's end, or the one in which the step began."""
-    if run.started_at is None:
-        return None
-    seconds = rollout.plan_value.evidence.interval_seconds
-    last = rollout.snapshots.order_by("-at").values_list("at", flat=True).first()
-    begun = end_of_window(run.started_at, seconds=seconds)
-    return (max(last, begun) if last else begun) + SCRAPE_LAG
+    found = look_at_mesh(rollout, now=now)
+    fresh = {name: value for name, value in found.items() if getattr(rollout, name) != value}
+    if fresh:
+        change(rollout, event=None, **fresh)
 
 
 def _snapshots(
@@ -175,15 +166,3 @@ def _note_split(rollout: Rollout, *, run: StepRun) -> None:
     whole = mine + sum(stable["requests"] for _, stable in pairs if stable)
     if whole:
         StepRun.objects.filter(pk=run.pk).update(observed=round(100 * mine / whole, 2))
-
-
-def _look_at_mesh(rollout: Rollout) -> None:
-    """Note on the row what would bar the next forward write. The engine decides what follows from it."""
-    mesh = mesh_of(rollout.service.cluster)
-    found = {
-        "drift": drift_of(rollout, live=mesh.get(rollout.service.virtual_service_ref)),
-        "version_problem": version_problem(rollout, mesh=mesh),
-    }
-    fresh = {name: value for name, value in found.items() if getattr(rollout, name) != value}
-    if fresh:
-        change(rollout, event=None, **fresh)

@@ -24,6 +24,9 @@ from releases.flow.move import change
 from releases.flow.record import record
 from releases.models import Rollout, StepRun
 
+CONFIRMING_LOOKS = 3
+"""How many looks a promotion that raised the weight is watched before the candidate is called stable."""
+
 
 def put(
     rollout: Rollout,
@@ -114,18 +117,17 @@ def acknowledge(rollout: Rollout, *, after: Manifest, by: Actor, at: datetime) -
     return mine
 
 
-def settle(rollout: Rollout, *, mesh: Mesh, by: Actor, clock: Clock) -> None:
+def settle(rollout: Rollout, *, mesh: Mesh, by: Actor, clock: Clock) -> bool:
     """Complete what a worker that ended left behind: if its write landed, write the event; if not, leave it to be written again.
 
-    One read of the mesh, and only when an intent stands on the row. Raises MeshError.
+    Say whether one landed. One read of the mesh, and only when an intent stands on the row. Raises MeshError.
     """
     if rollout.writing is None:
-        return
+        return False
     before = rollout.writing["before"]
     metadata = before["metadata"]
     live = mesh.get(Ref(before["kind"], metadata["namespace"], metadata["name"]))
-    if landed(rollout, live=live):
-        acknowledge(rollout, after=live, by=by, at=clock())
+    return landed(rollout, live=live) and acknowledge(rollout, after=live, by=by, at=clock())
 
 
 def landed(rollout: Rollout, *, live: Manifest) -> bool:
@@ -148,19 +150,32 @@ def landed(rollout: Rollout, *, live: Manifest) -> bool:
 
 
 def _begin_bake(rollout: Rollout, *, position: int, weight: int, at: datetime) -> None:
-    """The step is on the mesh: its bake begins, unless it had begun before with another weight; the steps before it passed."""
+    """The step is on the mesh: each weight bakes from its own acknowledged write; the steps before it passed.
+
+    A promotion is watched for a few looks if it gave the candidate more than it had. While paused the bake stands still.
+    """
     runs = StepRun.objects.filter(rollout=rollout)
+    seconds = _bake_seconds(rollout, position=position)
+    paused = Rollout.objects.filter(pk=rollout.pk, state=State.PAUSED).exists()
+    fresh = runs.filter(position=position).exclude(written=weight, started_at__isnull=False)
+    fresh.update(
+        started_at=at,
+        bake_until=None if paused else at + timedelta(seconds=seconds),
+        bake_left_seconds=seconds if paused else None,
+        mismatch_accepted=False,
+    )
     runs.filter(position=position).update(written=weight, outcome=StepRun.Outcome.BAKING)
-    steps = rollout.plan_value.steps
-    until = at + timedelta(seconds=steps[position].bake_seconds) if position < len(steps) else None
-    fresh = runs.filter(position=position, started_at=None)
-    if Rollout.objects.filter(pk=rollout.pk, state=State.PAUSED).exists():
-        left = steps[position].bake_seconds if position < len(steps) else None
-        fresh.update(started_at=at, bake_left_seconds=left)
-    else:
-        fresh.update(started_at=at, bake_until=until)
     passed = runs.filter(position__lt=position, outcome=StepRun.Outcome.BAKING)
     passed.update(outcome=StepRun.Outcome.PASSED, ended_at=at)
+
+
+def _bake_seconds(rollout: Rollout, *, position: int) -> int:
+    plan = rollout.plan_value
+    if position < len(plan.steps):
+        return plan.steps[position].bake_seconds
+    before = rollout.step_runs.filter(position__lt=position).order_by("-position").first()
+    raised = before is None or before.written != 100
+    return CONFIRMING_LOOKS * plan.evidence.interval_seconds if raised else 0
 
 
 def _fence(document: Manifest) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -24,7 +25,7 @@ def move(
     by: Actor,
     why: str = "",
     reason: Reason | str,
-    params: dict[str, Any] | None = None,
+    params: Mapping[str, Any] | None = None,
     wake: datetime | None = None,
     to: State | None = None,
     after: dict[str, Any] | None = None,
@@ -41,7 +42,7 @@ def move(
     fields = {
         "state": reached.value,
         "reason_code": str(reason),
-        "reason_params": params or {},
+        "reason_params": dict(params or {}),
         "next_wake_up": wake,
         "leased_until": None,
         **columns,
@@ -69,20 +70,19 @@ def note(
     rollout: Rollout,
     *,
     reason: Reason | str,
-    params: dict[str, Any] | None = None,
+    params: Mapping[str, Any] | None = None,
     wake: datetime,
     **columns: Any,
 ) -> None:
     """Say why the rollout is where it is and when it is looked at again, and give the lease back. No state changes."""
-    change(
-        rollout,
-        event=None,
-        reason_code=str(reason),
-        reason_params=params or {},
-        next_wake_up=wake,
-        leased_until=None,
+    fields = {
+        "reason_code": str(reason),
+        "reason_params": dict(params or {}),
+        "next_wake_up": wake,
+        "leased_until": None,
         **columns,
-    )
+    }
+    change(rollout, event=None, **fields)
 
 
 def change(rollout: Rollout, *, event: Event | None, **fields: Any) -> None:

@@ -8,7 +8,7 @@ from releases.clock import Clock, database_now
 from releases.domain import DomainError, LostRace
 from releases.domain.actor import Actor
 from releases.domain.states import Event
-from releases.flow import approve, intervene, request, revert
+from releases.flow import approve, drift, intervene, request, revert
 from releases.flow.attempts import tell_refusal
 from releases.flow.authorize import check_may
 from releases.models import Rollout
@@ -83,8 +83,8 @@ _EVENTS: dict[Event, _Run] = {
     Event.ROLL_BACK: lambda row, by, why, _f, _w, clock: intervene.roll_back(
         row, by=by, why=why, clock=clock
     ),
-    Event.RESTORE: lambda row, by, why, _f, _w, clock: intervene.restore(row, by=by, why=why, clock=clock),
-    Event.ADOPT: lambda row, by, why, _f, _w, clock: intervene.adopt(row, by=by, why=why, clock=clock),
+    Event.RESTORE: lambda row, by, why, _f, _w, clock: drift.restore(row, by=by, why=why, clock=clock),
+    Event.ADOPT: lambda row, by, why, _f, _w, clock: drift.adopt(row, by=by, why=why, clock=clock),
     Event.REVERT: lambda row, by, why, _f, _w, clock: revert.revert(row, by=by, why=why, clock=clock),
     Event.EXPIRE: _not_by_hand,
     Event.VOID: _not_by_hand,

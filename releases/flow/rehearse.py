@@ -17,6 +17,7 @@ from istio.telemetry import Counts, TelemetryError
 from releases.clock import Clock
 from releases.domain import BadPlan
 from releases.domain.actor import Actor
+from releases.domain.decision import end_of_window
 from releases.domain.evidence.planning import ONE_POINT
 from releases.domain.evidence.rehearsal import Rehearsed, TooShort, rehearse
 from releases.domain.fingerprint import digest
@@ -25,7 +26,7 @@ from releases.domain.roles import Action
 from releases.flow.authorize import check_may
 from releases.flow.judging import planned_step, rules_for, tally_for
 from releases.flow.record import record
-from releases.flow.windows import end_of_window, questions_of
+from releases.flow.windows import questions_of
 from releases.models import Rehearsal, RolloutPlan
 from services.connections import telemetry_of
 from services.models import Service

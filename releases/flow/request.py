@@ -23,6 +23,7 @@ from releases.flow.attempts import attempt
 from releases.flow.authorize import check_may, person_of
 from releases.flow.checking import baseline_of, findings_for
 from releases.flow.content import fingerprint_of
+from releases.flow.expiry import lasts_until
 from releases.flow.move import change, move
 from releases.flow.record import record
 from releases.models import Approval, Rollout, RolloutEdit, RolloutPlan
@@ -151,6 +152,7 @@ def submit(rollout: Rollout, *, by: Actor, why: str = "") -> None:
         raise Blocked(
             _("%(count)d checks stand against this rollout.") % {"count": len(blocking)}, findings=blocking
         )
+    now = database_now()
     move(
         rollout,
         Event.SUBMIT,
@@ -161,7 +163,8 @@ def submit(rollout: Rollout, *, by: Actor, why: str = "") -> None:
         last_written=None,
         fingerprint=fingerprint,
         policy_number=rollout.service.policy.number,
-        submitted_at=database_now(),
+        submitted_at=now,
+        wake=lasts_until(now, start_at=rollout.start_at),
     )
 
 

@@ -7,22 +7,20 @@ from datetime import timedelta
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from istio.marks import FENCE, with_annotations
-from istio.traffic import cleaned
 from releases.clock import Clock
 from releases.domain import IllegalMove
 from releases.domain.actor import Actor
 from releases.domain.reasons import Reason
 from releases.domain.states import LIVE, Event, State, target
 from releases.flow.authorize import check_may
-from releases.flow.content import ended
-from releases.flow.mesh_write import put, settle
-from releases.flow.move import move
+from releases.flow.conclude import put_back
+from releases.flow.move import change, move
 from releases.models import Rollout
 from services.connections import mesh_of
 from services.models import Service
 
 REVERT_WITHIN = timedelta(days=7)
+_LOOKED_AFTER = timedelta(seconds=30)
 
 
 def revert(rollout: Rollout, *, by: Actor, why: str, clock: Clock) -> None:
@@ -40,13 +38,21 @@ def revert(rollout: Rollout, *, by: Actor, why: str, clock: Clock) -> None:
         raise IllegalMove(
             _("Another release of this service began or ended since; roll that one back instead.")
         )
-    mesh = mesh_of(rollout.service.cluster)
-    settle(rollout, mesh=mesh, by=by, clock=clock)
-    live = mesh.get(rollout.service.virtual_service_ref)
-    back = with_annotations(
-        cleaned(ended(live, rollout=rollout, candidate_weight=0)), changes={FENCE: str(rollout.revision)}
-    )
-    put(rollout, mesh=mesh, live=live, document=back, by=by, clock=clock)
+    # If this process ends after the write, the pulse finds the row due and completes it.
+    change(rollout, event=None, next_wake_up=clock() + _LOOKED_AFTER)
+    note = put_back(rollout, mesh=mesh_of(rollout.service.cluster), by=by, clock=clock)
+    _end(rollout, by=by, why=" ".join(filter(None, [why, note])))
+
+
+def end_revert(rollout: Rollout, *, landed: bool, by: Actor) -> None:
+    """Complete a revert whose process ended after its write; if it ended before, nothing happened. Raises LostRace."""
+    if landed:
+        _end(rollout, by=by, why="")
+    else:
+        change(rollout, event=None, next_wake_up=None, leased_until=None)
+
+
+def _end(rollout: Rollout, *, by: Actor, why: str) -> None:
     with transaction.atomic():
         Service.objects.filter(pk=rollout.service_id).update(stable=rollout.stable)
         move(

@@ -3,6 +3,7 @@
 Order: read the live object, look whether it is what was last written, commit the intent by compare-and-set on the
 revision (which a rollback would have raised), write with the resourceVersion read, commit what came back
 (``mesh_write``). A worker that comes late fails at one of the two: its revision is old, or its resourceVersion is.
+One read and one write of the VirtualService; what stands beside it is a shared look.
 """
 
 from __future__ import annotations
@@ -10,18 +11,21 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from istio.checks import Severity
 from istio.marks import annotated
-from istio.mesh import DEPLOYMENT, SERVICE, Manifest, Mesh, Ref
-from istio.traffic import has_drifted
+from istio.mesh import DESTINATION_RULE, Manifest, Mesh
 from releases.clock import Clock
 from releases.domain.actor import Actor
+from releases.domain.decision import next_look
 from releases.domain.reasons import Reason
-from releases.flow.content import owned_parts, pair_of, render_spec, with_candidate_subset
+from releases.domain.states import State
+from releases.flow.checking import Surroundings, findings_of, surroundings_of
+from releases.flow.content import Rendered, owned_parts, render_spec, with_candidate_subset
+from releases.flow.look import drift_of, shared_surroundings, version_problem
 from releases.flow.mesh_write import put
 from releases.flow.move import note
 from releases.models import Rollout
 from services.connections import mesh_of
-from services.images import runs_image, selector_of
 
 
 class Held(Exception):
@@ -34,38 +38,36 @@ class Held(Exception):
         self.reason, self.params, self.columns = reason, params or {}, columns or {}
 
 
+class NotYet(Exception):
+    """The write must not happen now, and nobody has to decide anything: look again soon."""
+
+    def __init__(self, reason: Reason, *, params: dict[str, Any]) -> None:
+        super().__init__(reason.value)
+        self.reason, self.params = reason, params
+
+
 def shift_traffic(rollout: Rollout, *, position: int, by: Actor, clock: Clock) -> None:
-    """Bring the mesh to the traffic of this step and begin its bake. Raises Held, LostRace, TrafficError, MeshError."""
+    """Bring the mesh to the traffic of this step and begin its bake. Raises Held, NotYet, LostRace, TrafficError, MeshError."""
     step = rollout.plan_value.steps[position]
     run = rollout.step_runs.filter(position=position).first()
     weight = run.desired if run and run.desired is not None else step.weight
     mesh = mesh_of(rollout.service.cluster)
-    ensure_subset(rollout, mesh=mesh, by=by, clock=clock)
-    if problem := version_problem(rollout, mesh=mesh):
-        raise Held(Reason.VERSION_CHANGED, params={"problem": problem}, columns={"version_problem": problem})
-    spec = replace(step.traffic, candidate_weight=weight)
     live = undrifted(rollout, mesh=mesh)
-    document = annotated(
-        render_spec(spec, live, rollout=rollout),
-        rollout=str(rollout),
-        step=str(position + 1),
-        fingerprint=rollout.fingerprint,
-        fence=rollout.revision,
-    )
+    document = render_spec(replace(step.traffic, candidate_weight=weight), live, rollout=rollout)
+    if run is None or run.written is None or weight > run.written:
+        _prepare(rollout, document=document, position=position, mesh=mesh, by=by, clock=clock)
     put(
         rollout,
         mesh=mesh,
         live=live,
-        document=document,
+        document=_marked(document, live=live, rollout=rollout, position=position),
         by=by,
         clock=clock,
         position=position,
         weight=weight,
         planned=step.as_json(),
     )
-    until = rollout.step_runs.get(position=position).bake_until
-    params = {"until": until.isoformat() if until else None, "step": position, "weight": weight}
-    note(rollout, reason=Reason.BAKING, params=params, wake=clock())
+    _note_bake(rollout, position=position, weight=weight, clock=clock)
 
 
 def undrifted(rollout: Rollout, *, mesh: Mesh) -> Manifest:
@@ -76,41 +78,53 @@ def undrifted(rollout: Rollout, *, mesh: Mesh) -> Manifest:
     return live
 
 
-def ensure_subset(rollout: Rollout, *, mesh: Mesh, by: Actor, clock: Clock) -> None:
+def ensure_subset(rollout: Rollout, *, around: Surroundings, mesh: Mesh, by: Actor, clock: Clock) -> None:
     """Add the candidate's subset to the DestinationRule, before the VirtualService names it. Nothing to add: no write."""
-    rule = mesh.get(rollout.service.destination_rule_ref)
+    service = rollout.service
+    listed = {item["metadata"]["name"]: item for item in around[DESTINATION_RULE]}
+    rule = listed.get(service.destination_rule) or mesh.get(service.destination_rule_ref)
     complete = with_candidate_subset(rule, rollout=rollout)
     if complete != rule:
         put(rollout, mesh=mesh, live=rule, document=complete, by=by, clock=clock)
 
 
-def drift_of(rollout: Rollout, *, live: Manifest) -> dict[str, Any] | None:
-    """Compare the parts Weir renders with what was last written (before the first write: with the baseline)."""
-    expected = rollout.last_written or (rollout.baseline or {}).get("virtual_service")
-    if expected is None or not has_drifted(live, expected, **pair_of(rollout)):
-        return None
-    return {
-        "baseline": owned_parts((rollout.baseline or {})["virtual_service"], rollout=rollout),
-        "written": owned_parts(expected, rollout=rollout),
-        "live": owned_parts(live, rollout=rollout),
-        "resource_version": live["metadata"].get("resourceVersion", ""),
-        "manager": _last_manager(live),
-    }
+def _marked(document: Manifest, *, live: Manifest, rollout: Rollout, position: int) -> Manifest:
+    """Return a copy that says whose it is, or the live object where the traffic would be the same: then nothing is written."""
+    if owned_parts(live, rollout=rollout) == owned_parts(document, rollout=rollout):
+        return live
+    return annotated(
+        document,
+        rollout=str(rollout),
+        step=str(position + 1),
+        fingerprint=rollout.fingerprint,
+        fence=rollout.revision,
+    )
 
 
-def version_problem(rollout: Rollout, *, mesh: Mesh) -> str:
-    """Say which Deployment of the candidate does not run the registered image, or return an empty text."""
-    if not rollout.candidate.image or not rollout.candidate.labels:
-        return ""
-    host = Ref(SERVICE, rollout.service.namespace, rollout.service.host.partition(".")[0])
-    deployments = mesh.list(DEPLOYMENT, namespace=rollout.service.namespace)
-    return runs_image(deployments, selector=selector_of(mesh.get(host)), version=rollout.candidate)
+def _prepare(
+    rollout: Rollout, *, document: Manifest, position: int, mesh: Mesh, by: Actor, clock: Clock
+) -> None:
+    """Look at everything a larger weight relies on: image, checks, subset. Raises Held, NotYet, LostRace, MeshError."""
+    first = rollout.current_step is None
+    service = rollout.service
+    around = surroundings_of(service) if first else shared_surroundings(service, now=clock())
+    if problem := version_problem(rollout, around=around):
+        raise Held(Reason.VERSION_CHANGED, params={"problem": problem}, columns={"version_problem": problem})
+    rendered = Rendered(position=position, virtual_service=document, destination_rule=None)
+    findings = findings_of(rollout, rendered, surroundings=around)
+    blocking = [f"{item.code}: {item.message}" for item in findings if item.severity is Severity.ERROR]
+    if blocking:
+        raise NotYet(Reason.WAITING_FOR_CHECKS, params={"step": position, "problem": " ".join(blocking[:3])})
+    if first:
+        ensure_subset(rollout, around=around, mesh=mesh, by=by, clock=clock)
 
 
-def _last_manager(live: Manifest) -> str:
-    """Name who wrote the object last, as far as its managed fields tell."""
-    entries = [
-        entry for entry in live["metadata"].get("managedFields") or [] if entry.get("subresource") != "status"
-    ]
-    newest: dict[str, Any] = max(entries, key=lambda entry: str(entry.get("time") or ""), default={})
-    return str(newest.get("manager", ""))
+def _note_bake(rollout: Rollout, *, position: int, weight: int, clock: Clock) -> None:
+    """Say that the step bakes and when to look at it. A paused rollout keeps the reason for which it was paused."""
+    if State(rollout.state) is State.PAUSED:
+        note(rollout, reason=rollout.reason_code, params=rollout.reason_params, wake=clock())
+        return
+    until = rollout.step_runs.get(position=position).bake_until
+    look = next_look(clock(), seconds=rollout.plan_value.evidence.interval_seconds)
+    params = {"until": until.isoformat() if until else None, "step": position, "weight": weight}
+    note(rollout, reason=Reason.BAKING, params=params, wake=min(filter(None, [until, look])))

@@ -7,27 +7,20 @@ asked depends on the metrics and the intervals in use, never on the number of ro
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime, timedelta
-
-from django.core.cache import cache
+from datetime import datetime, timedelta
 
 from istio.telemetry import Question, Window
+from releases.domain.decision import SCRAPE_LAG, end_of_window
 from releases.domain.fingerprint import digest
-from releases.domain.states import MOVING
+from releases.domain.states import CARRYING
+from releases.flow.look import shared
 from releases.models import Rollout
 from services.connections import telemetry_of
 from services.models import Cluster, Service
 
-SCRAPE_LAG = timedelta(seconds=1)
-"""Windows end this long before they are read, so that the scrape that closes them has been stored."""
 MOST_AT_ONCE = 500
 """After an outage of Weir so many windows of the past are read; what was before them nobody judged."""
 _KEPT_SECONDS = 30
-
-
-def end_of_window(moment: datetime, *, seconds: int) -> datetime:
-    """Return the last end of a window at or before a moment."""
-    return datetime.fromtimestamp(math.floor(moment.timestamp() / seconds) * seconds, tz=UTC)
 
 
 def due_ends(*, after: datetime, now: datetime, seconds: int) -> list[datetime]:
@@ -40,18 +33,19 @@ def due_ends(*, after: datetime, now: datetime, seconds: int) -> list[datetime]:
 
 def shared_window(cluster: Cluster, *, end: datetime, seconds: int) -> Window:
     """Ask once for every service of the cluster with a live rollout, and share the answer. Raises TelemetryError."""
-    live = Rollout.objects.filter(state__in=MOVING, service__cluster=cluster).values("service")
+    live = Rollout.objects.filter(state__in=CARRYING, service__cluster=cluster).values("service")
     services = Service.objects.filter(pk__in=live).prefetch_related("metrics").order_by("pk")
     targets = [service.target for service in services]
     questions = sorted({question for service in services for question in questions_of(service)}, key=str)
     # A rollout that began a moment ago changes the targets, so they are part of the key.
     about = digest([[str(target) for target in targets], [str(question) for question in questions]])
     key = f"window:{cluster.pk}:{end.timestamp():.0f}:{seconds}:{about}"
-    answer: Window | None = cache.get(key)
-    if answer is None:
-        answer = telemetry_of(cluster).window(targets, end=end, seconds=seconds, questions=questions)
-        cache.set(key, answer, timeout=_KEPT_SECONDS)
-    return answer
+    telemetry = telemetry_of(cluster)
+    return shared(
+        key,
+        lambda: telemetry.window(targets, end=end, seconds=seconds, questions=questions),
+        seconds=_KEPT_SECONDS,
+    )
 
 
 def questions_of(service: Service) -> list[Question]:

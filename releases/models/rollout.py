@@ -8,7 +8,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from releases.domain.plan import Plan
-from releases.domain.states import LIVE, MOVING, State
+from releases.domain.states import LIVE, State
 from releases.models.plan import RolloutPlan
 from services.models import Service, Version
 
@@ -33,9 +33,9 @@ class Rollout(models.Model):
 
     ``revision`` counts every change; a change that finds another revision lost the race. ``baseline`` holds the objects
     as they were when it was submitted, ``last_written`` the VirtualService as Weir last wrote it, ``writing`` a write that
-    was begun and not yet acknowledged (``flow.mesh_write``). ``reason_code`` and
-    ``reason_params`` explain to people where it is; the engine reads neither. ``gates_passed`` counts the steps whose
-    manual gate a person has opened.
+    was begun and not yet acknowledged (``flow.mesh_write``). ``next_wake_up`` is null while the worker has nothing to do
+    with the row. ``reason_code`` and ``reason_params`` explain to people where it is; the engine reads neither.
+    ``gates_passed`` counts the steps whose manual gate a person has opened.
     """
 
     service = models.ForeignKey(Service, models.PROTECT, related_name="rollouts", verbose_name=_("service"))
@@ -116,7 +116,9 @@ class Rollout(models.Model):
         ]
         indexes = [
             # selectors.due_rollouts: the pulse looks here every second.
-            models.Index(fields=["next_wake_up"], condition=Q(state__in=sorted(MOVING)), name="rollout_due"),
+            models.Index(
+                fields=["next_wake_up"], condition=Q(next_wake_up__isnull=False), name="rollout_due"
+            ),
             # selectors.history_of: the rollouts of one service, newest first.
             models.Index(fields=["service", "-id"], name="rollout_history"),
         ]
@@ -151,8 +153,8 @@ class StepRun(models.Model):
     """One step as it was carried out: ``desired`` is committed before the mesh is written, ``written`` read back after.
 
     Weights are percent for the candidate. ``started_at`` is the moment of the acknowledged write, from which the bake
-    counts to ``bake_until``; while the rollout is paused ``bake_left_seconds`` keeps what was left of it. The row after
-    the last planned step is the promotion.
+    counts to ``bake_until``; while the rollout is paused ``bake_left_seconds`` keeps what was left of it. ``mismatch_accepted``
+    says that a person resumed it although the observed split contradicts the written one. The row after the last planned step is the promotion.
     """
 
     class Outcome(models.TextChoices):
@@ -168,6 +170,7 @@ class StepRun(models.Model):
     desired = models.PositiveSmallIntegerField(null=True, blank=True)
     written = models.PositiveSmallIntegerField(null=True, blank=True)
     observed = models.FloatField(null=True, blank=True)
+    mismatch_accepted = models.BooleanField(default=False)
     desired_at = models.DateTimeField(null=True, blank=True)
     started_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)

@@ -8,16 +8,14 @@ from django.db.models import Prefetch, QuerySet
 from django.db.models.functions import Now
 
 from releases.domain.roles import RoleName, allows
-from releases.domain.states import MOVING, Event, State
+from releases.domain.states import Event, State
 from releases.models import Approval, Role, Rollout, StepRun, User, Verdict
 from services.models import Service
 
 
 def due_rollouts(*, now: datetime | None = None) -> list[tuple[int, bool]]:
     """Return (id, is rolling back) of every rollout that is due, rollbacks first. One query; the database's clock by default."""
-    due = Rollout.objects.filter(state__in=sorted(MOVING), next_wake_up__lte=now or Now()).order_by(
-        "next_wake_up"
-    )
+    due = Rollout.objects.filter(next_wake_up__lte=now or Now()).order_by("next_wake_up")
     rows = [(pk, state == State.ROLLING_BACK) for pk, state in due.values_list("pk", "state")]
     return sorted(rows, key=lambda row: not row[1])
 

@@ -1,0 +1,128 @@
+"""What a person does about drift: write Weir's part again, or take the mesh as it is as the new baseline."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from istio.checks import Finding, Severity
+from istio.documents import WEIR_ANNOTATION, TrafficError, annotations_of
+from istio.marks import FENCE, with_annotations
+from istio.mesh import Manifest
+from istio.traffic import TrafficSpec
+from istio.weights import weights_of
+from releases.clock import Clock
+from releases.domain import Blocked, IllegalMove
+from releases.domain.actor import Actor
+from releases.domain.reasons import Reason
+from releases.domain.states import Event, State, target
+from releases.flow.authorize import check_may
+from releases.flow.checking import baseline_of
+from releases.flow.content import fingerprint_of, owned_parts, render_spec
+from releases.flow.intervene import wait_for_lease
+from releases.flow.look import drift_of, expected_of
+from releases.flow.mesh_write import put, settle
+from releases.flow.move import change, move
+from releases.flow.request import void_votes
+from releases.models import Rollout
+from services.connections import mesh_of
+
+
+def restore(rollout: Rollout, *, by: Actor, why: str, clock: Clock) -> None:
+    """After drift: write again what Weir last wrote. The rollout stays paused until somebody resumes it."""
+    check_may(Event.RESTORE, by=by, service=rollout.service)
+    _check_drifted(rollout, event=Event.RESTORE)
+    wait_for_lease(rollout, clock=clock)
+    change(rollout, event=None, leased_until=clock() + timedelta(seconds=settings.LEASE_SECONDS))
+    mesh = mesh_of(rollout.service.cluster)
+    settle(rollout, mesh=mesh, by=by, clock=clock)
+    live = mesh.get(rollout.service.virtual_service_ref)
+    from_live = {"written_over": drift_of(rollout, live=live)}
+    put(rollout, mesh=mesh, live=live, document=_ours(rollout, live=live), by=by, clock=clock)
+    move(
+        rollout,
+        Event.RESTORE,
+        by=by,
+        why=why,
+        reason=Reason.PAUSED_BY_PERSON,
+        wake=clock(),
+        after=from_live,
+    )
+
+
+def _ours(rollout: Rollout, *, live: Manifest) -> Manifest:
+    """Return the live object with Weir's part as it was last written; what else its owner changed stays.
+
+    Where Weir's part can not be found in it any more, the routes are put back whole.
+    """
+    expected = expected_of(rollout) or live
+    run = rollout.step_runs.exclude(written=None).order_by("-position").first()
+    steps = rollout.plan_value.steps
+    spec = TrafficSpec()
+    if run is not None:
+        planned = steps[run.position].traffic if run.position < len(steps) else spec
+        spec = replace(planned, candidate_weight=run.written or 0)
+    try:
+        document = render_spec(spec, live, rollout=rollout)
+        if owned_parts(document, rollout=rollout) != owned_parts(expected, rollout=rollout):
+            document = {**live, "spec": expected["spec"]}
+    except TrafficError:
+        document = {**live, "spec": expected["spec"]}
+    if document == live:
+        return live
+    ours = {
+        name: value for name, value in annotations_of(expected).items() if name.startswith(WEIR_ANNOTATION)
+    }
+    return with_annotations(document, changes={**ours, FENCE: str(rollout.revision)})
+
+
+def adopt(rollout: Rollout, *, by: Actor, why: str, clock: Clock) -> None:
+    """After drift: take the mesh as it is as the new baseline. New fingerprint, so it must be approved again."""
+    check_may(Event.ADOPT, by=by, service=rollout.service)
+    _check_drifted(rollout, event=Event.ADOPT)
+    baseline = baseline_of(rollout.service)
+    live = baseline["virtual_service"]
+    try:
+        fingerprint = fingerprint_of(rollout, baseline=baseline)
+        weight = _weight_in(live, rollout=rollout)
+    except TrafficError as error:
+        path = str(rollout.service.virtual_service_ref)
+        finding = Finding(code=error.code, severity=Severity.ERROR, path=path, message=str(error))
+        text = _("The plan can not be carried out from the mesh as it is: %(error)s")
+        raise Blocked(text % {"error": error}, findings=[finding]) from error
+    with transaction.atomic():
+        void_votes(rollout, by=by, why=_("the mesh was adopted as the new baseline"))
+        if rollout.current_step is not None:
+            # What is there now is what the next vote is about: the step holds that weight until it goes on.
+            rollout.step_runs.filter(position=rollout.current_step).update(desired=weight, written=weight)
+        move(
+            rollout,
+            Event.ADOPT,
+            by=by,
+            why=why,
+            reason=Reason.APPROVAL_VOID,
+            params={"problem": _("it was adopted from the mesh, which nobody has approved yet")},
+            wake=clock(),
+            drift=None,
+            baseline=baseline,
+            last_written=live,
+            fingerprint=fingerprint,
+            approved_at=None,
+        )
+
+
+def _weight_in(live: Manifest, *, rollout: Rollout) -> int:
+    """Return the candidate's percent in the live object. Raises TrafficError."""
+    service = rollout.service
+    shares = weights_of(live, host=service.host, routes=service.routes, namespace=service.namespace)
+    return round(shares.get(rollout.candidate.subset, 0))
+
+
+def _check_drifted(rollout: Rollout, *, event: Event) -> None:
+    target(State(rollout.state), event)
+    if rollout.drift is None:
+        raise IllegalMove(_("The mesh is what Weir last wrote; there is nothing to restore or adopt."))
