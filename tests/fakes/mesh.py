@@ -116,6 +116,14 @@ class FakeMesh:
         """Let the next calls raise ``error``; with ``after`` they are done and only the answer is lost."""
         self._failures.append(_Failure(error, on, times, after))
 
+    def forgive(self) -> None:
+        """Forget every failure that waits."""
+        self._failures.clear()
+
+    def peek(self, ref: Ref) -> Manifest:
+        """Return a copy of the live object for the test's own eyes: no failure waits for it."""
+        return copy.deepcopy(self._live(ref))
+
     def _live(self, ref: Ref) -> Manifest:
         if ref not in self._objects:
             raise NotFound(f"{ref} is not there", ref=ref, status=404)

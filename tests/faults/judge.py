@@ -18,6 +18,7 @@ from releases.domain.states import LIVE, State
 from releases.models import AuditEvent, Rollout, StepRun
 from tests.fakes.mesh import FakeMesh
 
+STEP_MARK = "weir.dev/step"
 CLOCKS_MAY_DIFFER = timedelta(milliseconds=100)
 """The API server and the database round their clocks differently."""
 
@@ -41,6 +42,12 @@ def stored_by_fake(mesh: FakeMesh) -> list[Stored]:
         for write in mesh.log
         if not write.dry_run and write.before != write.after
     ]
+
+
+def step_of(document: Manifest) -> int | None:
+    """Return the position of the step that an object names, or None: the end names none."""
+    mark = (document["metadata"].get("annotations") or {}).get(STEP_MARK)
+    return None if mark is None else int(mark) - 1
 
 
 def weight_in(document: Manifest, *, rollout: Rollout) -> int:
@@ -87,14 +94,14 @@ def check_bounds(rollout: Rollout, *, stored: Sequence[Stored]) -> None:
     planned = [step.weight for step in rollout.plan_value.steps]
     position = -1
     for write in _of_service(rollout, stored):
-        mark = (write.document["metadata"].get("annotations") or {}).get("weir.dev/step")
+        step = step_of(write.document)
         weight = weight_in(write.document, rollout=rollout)
-        if mark is None:
+        if step is None:
             assert weight in {0, 100}, f"a write of {weight} % names no step"
             continue
-        assert int(mark) - 1 in {position, position + 1}, f"step {mark} after step {position + 1}"
-        position = int(mark) - 1
-        assert weight <= planned[position], f"{weight} % in step {mark} is above {planned[position]} %"
+        assert step in {position, position + 1}, f"step {step + 1} after step {position + 1}"
+        position = step
+        assert weight <= planned[position], f"{weight} % in step {step + 1} is above {planned[position]} %"
 
 
 def check_events(rollout: Rollout, *, stored: Sequence[Stored]) -> None:

@@ -121,6 +121,18 @@ class Rig:
         """Return the process ids of a worker and of those it replaced, oldest first."""
         return [int(line) for line in (self.folder / f"{name}.pids").read_text().split()]
 
+    def wake_workers(self) -> None:
+        """Let workers that were stopped go on where they were."""
+        for name in self._workers:
+            os.killpg(self.worker_pids(name)[-1], signal.SIGCONT)
+
+    def finish_workers(self) -> None:
+        """Ask the workers to end when their passes are done, and wait for it."""
+        for name in self._workers:
+            os.kill(self.worker_pids(name)[-1], signal.SIGTERM)
+            self._children[name].wait(DEADLINE_SECONDS)
+        self._workers.clear()
+
     @property
     def kills(self) -> int:
         """How many workers were killed so far."""
