@@ -9,6 +9,7 @@ from typing import Any
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from releases.domain.reasons import Reason
 from releases.models import AuditEvent, Rollout, Verdict
@@ -64,8 +65,14 @@ class _Params(dict[str, Any]):
         if key == "step" and isinstance(value, int):
             return value + 1
         if key in {"until", "at", "limit", "due"} and isinstance(value, str):
-            return date_format(timezone.localtime(datetime.fromisoformat(value)), "Y-m-d H:i:s")
+            return _shown(timezone.localtime(datetime.fromisoformat(value)))
         return value
+
+
+def _shown(moment: datetime) -> str:
+    """Write a moment of today as a time, another one with its date: no reader takes tomorrow's for today's."""
+    today = moment.date() == timezone.localtime().date()
+    return date_format(moment, "H:i:s" if today else pgettext("date format", "D j M Y H:i"))
 
 
 def _reasons() -> Mapping[str, str]:

@@ -28,7 +28,9 @@ class TrafficSerializer(serializers.Serializer[Any]):
 
     declared = Shares(help_text="What Weir decided last.")
     configured = Shares(help_text="Effective weights of the live object.")
-    observed = Shares(help_text="Share of the requests of the last minute.")
+    observed = Shares(
+        help_text="Share of the requests of the last minute, or since the last write if that was later."
+    )
     requests = Shares(help_text="Requests counted in that window.")
     matched = serializers.BooleanField(read_only=True)
     rules = serializers.ListField(child=serializers.DictField(), read_only=True)

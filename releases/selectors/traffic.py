@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
+
+from django.db.models import Q
 
 from istio.documents import TrafficError
 from istio.effective import effective_split
@@ -21,6 +23,11 @@ from services.connections import mesh_of, telemetry_of
 from services.models import Cluster, Service
 
 OBSERVED_SECONDS = 60.0
+"""Requests of the last minute are counted, of less when the traffic was moved since: see :func:`_since`."""
+
+SETTLING_SECONDS = 5.0
+"""So soon after a write Prometheus has seen too little of it to say anything."""
+
 _CARRYING = (State.RUNNING, State.PAUSED, State.ROLLING_BACK)
 _TOLERATED_POINTS = 3.0
 _FEW_REQUESTS = 200
@@ -49,23 +56,25 @@ def traffic(service: Service) -> Traffic:
 
 def traffic_of(services: Iterable[Service]) -> dict[int, Traffic]:
     """Return the split of many services: one list per namespace, one set of queries per cluster."""
-    rows = list(services)
-    carrying = {
-        row.service_id: row
-        for row in Rollout.objects.filter(service__in=rows, state__in=_CARRYING)
+    rows, now = list(services), database_now()
+    lately = Q(state__in=_CARRYING) | Q(ended_at__gt=now - timedelta(seconds=OBSERVED_SECONDS))
+    found_rollouts = list(
+        Rollout.objects.filter(lately, service__in=rows)
         .select_related("candidate", "stable")
         .prefetch_related("step_runs")
-    }
+    )
+    carrying = {row.service_id: row for row in found_rollouts if row.state in _CARRYING}
     by_hand = {
         row.service_id: row for row in changes_in_force().filter(service__in=rows).order_by("ended_at")
     }
+    seconds = _observed_seconds(rows, rollouts=found_rollouts, changes=by_hand.values(), now=now)
     clusters: dict[int, list[Service]] = defaultdict(list)
     for row in rows:
         clusters[row.cluster_id].append(row)
     found: dict[int, Traffic] = {}
     for members in clusters.values():
         documents, mesh_problem = _documents(members[0].cluster, members)
-        counts, telemetry_problem = _counts(members[0].cluster, members)
+        counts, telemetry_problem = _counts(members[0].cluster, members, seconds=seconds, now=now)
         for row in members:
             problem = mesh_problem or telemetry_problem
             found[row.pk] = _one(
@@ -168,12 +177,39 @@ def _documents(cluster: Cluster, services: list[Service]) -> tuple[dict[int, Man
     return {pk: item for pk, item in pairs if item is not None}, ""
 
 
-def _counts(cluster: Cluster, services: list[Service]) -> tuple[dict[int, dict[str, Counts]], str]:
-    end = (database_now() - timedelta(seconds=1)).replace(microsecond=0)
-    try:
-        found = telemetry_of(cluster).window(
-            [row.target for row in services], end=end, seconds=OBSERVED_SECONDS
-        )
-    except TelemetryError as error:
-        return {}, str(error)
-    return {row.pk: dict(found.counts[row.target]) for row in services if row.target in found.counts}, ""
+def _observed_seconds(
+    services: list[Service],
+    *,
+    rollouts: Iterable[Rollout],
+    changes: Iterable[TrafficChange],
+    now: datetime,
+) -> dict[int, float]:
+    """Return over how many seconds each service's requests are counted, 0: its traffic has just been moved.
+
+    Requests from before the last write say nothing about it, and side by side with it they look like a fault.
+    """
+    seconds = dict.fromkeys((row.pk for row in services), OBSERVED_SECONDS)
+    for rollout in rollouts:
+        moved = [run.started_at for run in rollout.step_runs.all()] + [rollout.ended_at]
+        since = min(((now - at).total_seconds() for at in moved if at), default=OBSERVED_SECONDS)
+        whole = float(
+            since // SETTLING_SECONDS * SETTLING_SECONDS
+        )  # few sizes, so that services share queries
+        seconds[rollout.service_id] = min(seconds[rollout.service_id], whole)
+    return seconds
+
+
+def _counts(
+    cluster: Cluster, services: list[Service], *, seconds: Mapping[int, float], now: datetime
+) -> tuple[dict[int, dict[str, Counts]], str]:
+    """Count requests by version: one set of queries per length of the window, nearly always one."""
+    end = (now - timedelta(seconds=1)).replace(microsecond=0)
+    counts: dict[int, dict[str, Counts]] = {}
+    for size in sorted(set(seconds.values()) - {0.0}):
+        members = [row for row in services if seconds[row.pk] == size]
+        try:
+            found = telemetry_of(cluster).window([row.target for row in members], end=end, seconds=size)
+        except TelemetryError as error:
+            return counts, str(error)
+        counts |= {row.pk: dict(found.counts[row.target]) for row in members if row.target in found.counts}
+    return counts, ""

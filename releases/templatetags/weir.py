@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
@@ -60,7 +61,7 @@ def icon(name: str, css: str = "") -> SafeString:
 @register.simple_tag
 def chip(tone: str, name: str, label: str) -> SafeString:
     """Draw a status: tint, icon and word."""
-    return format_html('<span class="chip {}">{}{}</span>', tone, icon(name), label)
+    return format_html('<span class="chip {}">{}{}</span>', tone, icon(name), capfirst(label))
 
 
 @register.simple_tag

@@ -13,6 +13,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils.text import capfirst
 
 from istio.mesh import Unreachable
 from releases import flow
@@ -87,7 +88,7 @@ def test_the_page_shows_each_state_with_a_fixed_number_of_queries(
         response = client.get(page_of(rollout))
     html = response.content.decode()
     assert response.status_code == 200
-    assert str(rollout.get_state_display()) in html
+    assert capfirst(rollout.get_state_display()) in html
     assert len(queries) <= MOST_QUERIES, [query["sql"][:200] for query in queries]
 
 

@@ -66,6 +66,7 @@ def attention(
                     kind="failed",
                     severity="fail",
                     title=_("%(what)s was rolled back") % {"what": last.candidate},
+                    look=_("Read the evidence"),
                 )
             )
     return sorted(found, key=lambda item: item.severity)
@@ -95,12 +96,15 @@ def _failed_lately(rollout: Rollout, *, now: datetime) -> bool:
     return by_itself and rollout.ended_at is not None and rollout.ended_at > now - FAILED_SHOWN_FOR
 
 
-def _item(rollout: Rollout, *, kind: str, severity: str, title: str, decides: bool = False) -> Attention:
-    page = (
-        Link(_("Decide"), reverse("admin:releases_rollout_change", args=[rollout.pk]))
-        if decides
-        else Link(_("Look"), f"/rollouts/{rollout.pk}")
-    )
+def _item(
+    rollout: Rollout, *, kind: str, severity: str, title: str, decides: bool = False, look: str = ""
+) -> Attention:
+    decision = reverse("admin:releases_rollout_change", args=[rollout.pk])
+    page = Link(look or _("Follow it"), f"/rollouts/{rollout.pk}")
+    if kind == "drift":
+        page = Link(_("Compare and decide"), decision)
+    elif decides:
+        page = Link(_("Open decision"), decision)
     text = selectors.why(rollout)
     return Attention(
         kind=kind,

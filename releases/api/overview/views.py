@@ -95,9 +95,11 @@ class OverviewView(Door):
     @extend_schema(responses=OverviewSerializer)
     def get(self, request: Request) -> Response:
         now = timezone.now()
+        # Live rollouts before services: one that ends in between still names both versions. The other way round
+        # its service would be shown with the stable version of before and traffic of a version nobody names.
+        live = {rollout.service_id: rollout for rollout in selectors.rollouts().filter(state__in=LIVE)}
         services = list(selectors.services())
         traffic = selectors.traffic_of(services)
-        live = {rollout.service_id: rollout for rollout in selectors.rollouts().filter(state__in=LIVE)}
         ended = _last_ended()
         mine = {rollout.pk for rollout in selectors.waiting_for(user_of(request))}
         numbers, lines = last_minute(services, now=now), success_lines(services, now=now)

@@ -67,19 +67,17 @@ export interface Words {
   f: Format
 }
 
-/** Every figure the service has, business figures apart, in reading order. */
+/** Every figure the service has, business figures first, in reading order. */
 export function compare(
   series: Series,
   names: Names,
   metrics: readonly Metric[],
   words: Words,
-): { kpis: ChartSpec[]; figures: ChartSpec[] } {
-  const charts = ALL.flatMap((figure) => {
+): ChartSpec[] {
+  return ALL.flatMap((figure) => {
     const lines = linesOf(series, figure, names)
     return lines.length || !KPI_ORDER.includes(figure) ? [chartOf(figure, lines, metrics, words)] : []
   })
-  const isKpi = (chart: ChartSpec): boolean => KPI_ORDER.some((figure) => figure === chart.key)
-  return { kpis: charts.filter(isKpi), figures: charts.filter((chart) => !isKpi(chart)) }
 }
 
 function chartOf(figure: Figure, lines: Line[], metrics: readonly Metric[], { t, f }: Words): ChartSpec {
