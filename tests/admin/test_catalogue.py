@@ -48,6 +48,7 @@ def test_a_service_is_added_with_its_metrics_unset(world: World, sign_in: SignIn
         "virtual_service": "cart",
         "destination_rule": "cart",
         "http_routes": "[]",
+        "metrics_source": "istio",
         "policy": world.policy.pk,
     }
     response = sign_in(world.operator).post(reverse("admin:services_service_add"), given)

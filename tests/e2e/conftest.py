@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -43,10 +42,7 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
 
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLab]:
-    """Return the lab with its portal, as ``make demo`` starts it; WEIR_LAB_STATE names one that runs already."""
-    if state := os.environ.get("WEIR_LAB_STATE"):
-        yield RunningLab(Path(state))
-        return
+    """Return the lab with its portal, as ``make demo`` starts it."""
     assert (REPOSITORY / "frontend/dist/manifest.json").is_file(), "build the dashboard first: make frontend"
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -28,7 +28,7 @@ DEADLINE_SECONDS = 15.0
 class RunningLab:
     """A lab that is ready."""
 
-    def __init__(self, state: Path, *, process: subprocess.Popen[str] | None = None) -> None:
+    def __init__(self, state: Path, *, process: subprocess.Popen[str]) -> None:
         self.state = state
         self.process = process
 
@@ -97,7 +97,6 @@ class RunningLab:
 
     def stop(self) -> int:
         """End the lab as Ctrl-C does and return the exit code."""
-        assert self.process, "somebody else started this lab"
         self.process.send_signal(signal.SIGINT)
         return self.process.wait(START_SECONDS)
 

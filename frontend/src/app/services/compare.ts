@@ -68,12 +68,7 @@ export interface Words {
 }
 
 /** Every figure the service has, business figures first, in reading order. */
-export function compare(
-  series: Series,
-  names: Names,
-  metrics: readonly Metric[],
-  words: Words,
-): ChartSpec[] {
+export function compare(series: Series, names: Names, metrics: readonly Metric[], words: Words): ChartSpec[] {
   return ALL.flatMap((figure) => {
     const lines = linesOf(series, figure, names)
     return lines.length || !KPI_ORDER.includes(figure) ? [chartOf(figure, lines, metrics, words)] : []

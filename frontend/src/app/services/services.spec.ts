@@ -67,7 +67,8 @@ describe('charts', () => {
     expect(limit?.points[0]?.[1]).toBeCloseTo(0.994)
   })
   test('without a margin there is no limit', () => expect(charts.find((chart) => chart.key === 'p95_ms')?.limit).toBeNull())
-  test('ratios are shown in percent on the axis', () => expect(charts.find((chart) => chart.key === 'success_ratio')?.tick(0.9992, 4)).toBe('99.92'))
+  test('ratios are shown in percent on the axis', () =>
+    expect(charts.find((chart) => chart.key === 'success_ratio')?.tick(0.9992, 4)).toBe('99.92'))
 })
 
 describe('bands', () => {
