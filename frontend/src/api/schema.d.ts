@@ -3000,7 +3000,7 @@ export interface components {
             readonly configured: {
                 [key: string]: number;
             } | null;
-            /** @description Share of the requests of the last minute. */
+            /** @description Share of the requests of the last minute, or since the last write if that was later. */
             readonly observed: {
                 [key: string]: number;
             } | null;
