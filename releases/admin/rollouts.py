@@ -19,7 +19,7 @@ from releases import flow, selectors
 from releases.admin.actor import actor_of, may, person
 from releases.admin.base import OperationsAdmin
 from releases.admin.board import health_fragment
-from releases.admin.decision import views
+from releases.admin.decision import rehearsal, views
 from releases.admin.filters import MineFilter
 from releases.admin.forms import RolloutForm
 from releases.domain import BadPlan, DomainError
@@ -63,6 +63,12 @@ class RolloutAdmin(OperationsAdmin[Rollout]):
             path("<str:object_id>/events/<slug:slug>/", wrap(views.cause), name="releases_rollout_event"),
             path("<str:object_id>/watch/", wrap(views.watch), name="releases_rollout_watch"),
             path("<str:object_id>/try/", wrap(views.try_request), name="releases_rollout_try"),
+            path("<str:object_id>/rehearse/", wrap(rehearsal.ask), name="releases_rollout_rehearse"),
+            path(
+                "<str:object_id>/rehearsal/",
+                wrap(rehearsal.watch_rehearsal),
+                name="releases_rollout_rehearsal",
+            ),
             path("<str:object_id>/edit/", wrap(self.edit_view), name="releases_rollout_edit"),
         ]
         return own + super().get_urls()

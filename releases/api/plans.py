@@ -6,6 +6,7 @@ from typing import Any
 
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import mixins, serializers, status
+from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -14,6 +15,7 @@ from releases.api.actors import actor_of
 from releases.api.base import Noun
 from releases.api.fields import MirrorJson, RuleJson, StickyJson
 from releases.api.people import PersonSerializer
+from releases.api.rehearsals import RehearsalInput, RehearsalSerializer, asked
 from releases.domain.plan import EvidencePolicy, Gate, Strategy
 from releases.models import RolloutPlan
 
@@ -102,6 +104,12 @@ class PlanViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Noun[Rollout
         """Remove the plan. Rollouts keep the copy they were made with."""
         flow.delete_plan(self.get_object(), by=actor_of(request))
         return Response(status=status.HTTP_204_NO_CONTENT)
+
+    @extend_schema(request=RehearsalInput, responses={200: RehearsalSerializer, 202: RehearsalSerializer})
+    @action(detail=True, methods=["post"])
+    def rehearse(self, request: Request, pk: int) -> Response:
+        """Play the plan over a service's recorded past: what each step can see, and how often the judge would cry wolf."""
+        return asked(self.get_object(), request)
 
     def _shown(self, plan: RolloutPlan) -> dict[str, Any]:
         shown: dict[str, Any] = PlanSerializer(self.get_queryset().get(pk=plan.pk)).data

@@ -23,6 +23,7 @@ from releases.api.metrics import MetricViewSet
 from releases.api.overview.views import OverviewView
 from releases.api.plans import PlanViewSet
 from releases.api.policies import PolicyViewSet
+from releases.api.rehearsals import RehearsalViewSet
 from releases.api.rollouts.inputs import EVENT_INPUTS
 from releases.api.rollouts.pack import EvidenceView
 from releases.api.rollouts.views import EventView, RolloutViewSet
@@ -54,6 +55,7 @@ NOUNS: Mapping[str, type[ViewSetMixin]] = {
     "metrics": MetricViewSet,
     "policies": PolicyViewSet,
     "plans": PlanViewSet,
+    "rehearsals": RehearsalViewSet,
     "rollouts": RolloutViewSet,
     "freezes": FreezeViewSet,
     "release-windows": WindowViewSet,

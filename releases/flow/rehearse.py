@@ -27,7 +27,7 @@ from releases.flow.authorize import check_may
 from releases.flow.judging import planned_step, rules_for, tally_for
 from releases.flow.record import record
 from releases.flow.windows import questions_of
-from releases.models import Rehearsal, RolloutPlan
+from releases.models import Rehearsal, Rollout, RolloutPlan
 from services.connections import telemetry_of
 from services.models import Service
 
@@ -35,6 +35,8 @@ DEFAULT_SECONDS = 24 * 3600
 SHORTEST_SECONDS, LONGEST_SECONDS = 300, 14 * 24 * 3600
 AT_ONCE_WINDOWS = 300
 """A past of so many windows is rehearsed while the caller waits; a longer one is a job."""
+BEFORE_VOTE_WINDOWS = 600
+_FRESH = timedelta(hours=1)
 _CHUNK_WINDOWS = 240
 _READING_SHARE = 0.5
 _GIVEN_UP_AFTER = timedelta(minutes=10)
@@ -67,6 +69,25 @@ def ask_rehearsal(
             "rehearse", by=by, obj=service, after={"plan": row.name if row else "", "seconds": window_seconds}
         )
     return rehearsal
+
+
+def rehearse_before_vote(rollout: Rollout, *, now: datetime) -> None:
+    """Have the plan of a submitted rollout rehearsed over the newest windows, unless that was done within the hour."""
+    plan = rollout.plan_value
+    known = Rehearsal.objects.filter(
+        service=rollout.service_id, plan_digest=digest(plan.as_json()), created_at__gt=now - _FRESH
+    )
+    if known.exists():
+        return
+    seconds = min(BEFORE_VOTE_WINDOWS * plan.evidence.interval_seconds, LONGEST_SECONDS)
+    Rehearsal.objects.create(
+        service=rollout.service,
+        plan_id=rollout.plan_id,
+        frozen_plan=plan.as_json(),
+        plan_digest=digest(plan.as_json()),
+        until=now,
+        window_seconds=seconds,
+    )
 
 
 def is_short(rehearsal: Rehearsal) -> bool:

@@ -26,6 +26,7 @@ from releases.flow.content import fingerprint_of
 from releases.flow.expiry import lasts_until
 from releases.flow.move import change, move
 from releases.flow.record import record
+from releases.flow.rehearse import rehearse_before_vote
 from releases.models import Approval, Rollout, RolloutEdit, RolloutPlan
 from services.models import Service, Version
 
@@ -166,6 +167,7 @@ def submit(rollout: Rollout, *, by: Actor, why: str = "") -> None:
         submitted_at=now,
         wake=lasts_until(now, start_at=rollout.start_at),
     )
+    rehearse_before_vote(rollout, now=database_now())
 
 
 @transaction.atomic

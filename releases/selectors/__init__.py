@@ -19,6 +19,7 @@ from releases.selectors.health import HealthItem, health
 from releases.selectors.news import Item, News, Place, newest_place, news_after
 from releases.selectors.packs import as_csv, as_jsonl, evidence_pack
 from releases.selectors.preview import Preview, StepPreview, preview
+from releases.selectors.rehearsals import blindness, rehearsal_of, rehearsal_sentence
 from releases.selectors.rows import due_rollouts, latest_verdict, rollouts, services, waiting_for
 from releases.selectors.traffic import Traffic, traffic, traffic_of
 from releases.selectors.traffic_changes import (
@@ -52,6 +53,7 @@ __all__ = [
     "as_csv",
     "as_jsonl",
     "audit_sentence",
+    "blindness",
     "calendar_view",
     "changes",
     "changes_waiting_for",
@@ -68,6 +70,8 @@ __all__ = [
     "preview",
     "preview_change",
     "proposals",
+    "rehearsal_of",
+    "rehearsal_sentence",
     "roles_of",
     "rollouts",
     "route_of",

@@ -444,6 +444,23 @@ export interface paths {
         patch: operations["plans_partial_update"];
         trace?: never;
     };
+    "/api/v1/plans/{id}/rehearse/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Play the plan over a service's recorded past: what each step can see, and how often the judge would cry wolf. */
+        post: operations["plans_rehearse_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/policies/": {
         parameters: {
             query?: never;
@@ -571,6 +588,40 @@ export interface paths {
         put?: never;
         /** @description Take one's own proposal back. */
         post: operations["proposals_withdraw_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rehearsals/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What was rehearsed, newest first. */
+        get: operations["rehearsals_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rehearsals/{id}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What was rehearsed, newest first. */
+        get: operations["rehearsals_retrieve"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -2063,6 +2114,19 @@ export interface components {
             previous?: string | null;
             results: components["schemas"]["Proposal"][];
         };
+        PaginatedRehearsalList: {
+            /**
+             * Format: uri
+             * @example http://api.example.org/accounts/?cursor=cD00ODY%3D"
+             */
+            next?: string | null;
+            /**
+             * Format: uri
+             * @example http://api.example.org/accounts/?cursor=cj0xJnA9NDg3
+             */
+            previous?: string | null;
+            results: components["schemas"]["Rehearsal"][];
+        };
         PaginatedRolloutList: {
             /**
              * Format: uri
@@ -2482,6 +2546,53 @@ export interface components {
             service?: number | string | null;
             cluster?: number | string | null;
         };
+        /**
+         * @description ``progress`` is percent; the rest of the numbers is null until ``state`` is ``done``.
+         *
+         *     ``compressed`` below 1: the past was shorter than the plan, and each bake was played shorter by this factor.
+         */
+        Rehearsal: {
+            readonly id: number;
+            service: string;
+            plan?: number | null;
+            /** Format: date-time */
+            until: string;
+            /**
+             * Recorded past, seconds
+             * Format: int64
+             */
+            window_seconds: number;
+            state?: components["schemas"]["RehearsalStateEnum"];
+            /**
+             * Progress, %
+             * Format: int64
+             */
+            progress?: number;
+            readonly sentence: string;
+            problem?: string;
+            readonly runs: number | null;
+            readonly false_alarms: number | null;
+            readonly windows: number | null;
+            readonly windows_missing: number | null;
+            /** Format: double */
+            readonly compressed: number | null;
+            readonly is_blind: boolean | null;
+            readonly steps: components["schemas"]["StepForecast"][] | null;
+        };
+        /** @description Which service's past, and how much of it in seconds. */
+        RehearsalInputRequest: {
+            service: number | string;
+            /** @default 86400 */
+            window: number;
+        };
+        /**
+         * @description * `waiting` - waiting
+         *     * `running` - running
+         *     * `done` - done
+         *     * `failed` - failed
+         * @enum {string}
+         */
+        RehearsalStateEnum: "waiting" | "running" | "done" | "failed";
         /** @description A rejection says why. */
         RejectionInputRequest: {
             reason: string;
@@ -2897,6 +3008,27 @@ export interface components {
             mirror?: {
                 percent: number;
             } | null;
+        };
+        /**
+         * @description What a step can count on.
+         *
+         *     ``rps`` and ``requests`` are the candidate's; ``smallest_rise`` of the error ratio (0-1) is what it is expected to find
+         *     within its bake, null: nothing; ``verdict_seconds`` is the median time until the gate opened, null: not within its bake.
+         */
+        StepForecast: {
+            /** Format: double */
+            weight: number;
+            /** Format: double */
+            bake_seconds: number;
+            /** Format: double */
+            rps: number;
+            /** Format: double */
+            requests: number;
+            /** Format: double */
+            smallest_rise: number | null;
+            /** Format: double */
+            verdict_seconds: number | null;
+            false_alarms: number;
         };
         /**
          * @description One step: the objects as they would be written, the unified difference to the step before, effective
@@ -6530,6 +6662,130 @@ export interface operations {
             };
         };
     };
+    plans_rehearse_create: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Sent again with the same body within a day: the first answer again, nothing done twice. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RehearsalInputRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rehearsal"];
+                };
+            };
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rehearsal"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     policies_list: {
         parameters: {
             query?: {
@@ -7397,6 +7653,156 @@ export interface operations {
                 };
             };
             502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    rehearsals_list: {
+        parameters: {
+            query?: {
+                /** @description The pagination cursor value. */
+                cursor?: string;
+                /** @description Number of results to return per page. */
+                page_size?: number;
+                plan?: number;
+                service?: number;
+                /**
+                 * @description * `waiting` - waiting
+                 *     * `running` - running
+                 *     * `done` - done
+                 *     * `failed` - failed
+                 */
+                state?: "done" | "failed" | "running" | "waiting";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PaginatedRehearsalList"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    rehearsals_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rehearsal"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -76,3 +76,20 @@ const look = async () => {
   setTimeout(look, POLL_MS);
 };
 if (bar) setTimeout(look, POLL_MS);
+
+const rehearsal = document.querySelector("[data-rehearsal]");
+const follow = async () => {
+  try {
+    const response = await fetch(rehearsal.dataset.rehearsal, { headers: { Accept: "application/json" } });
+    if (response.ok) {
+      const now = await response.json();
+      if (now.state === "done" || now.state === "failed") return location.reload();
+      rehearsal.querySelector("progress").value = now.progress;
+      rehearsal.querySelector("[data-sentence]").textContent = now.sentence;
+    }
+  } catch {
+    // The server may be away for a moment: the next look tells.
+  }
+  setTimeout(follow, 1000);
+};
+if (rehearsal) setTimeout(follow, 1000);

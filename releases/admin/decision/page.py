@@ -15,6 +15,7 @@ from istio.documents import TrafficError
 from istio.mesh import MeshError
 from releases import selectors
 from releases.admin.decision.evidence import Evidence, evidence_of
+from releases.admin.decision.rehearsal import RehearsalPanel, rehearsal_panel
 from releases.admin.decision.schedule import schedule_of
 from releases.admin.decision.sentence import sentence_of
 from releases.admin.drawing.difference import Difference, read_difference
@@ -104,6 +105,7 @@ class DecisionPage:
     baseline_from: str
     rollback_command: str
     evidence: Evidence
+    rehearsal: RehearsalPanel | None
     verdicts: tuple[VerdictLine, ...]
     schedule: tuple[Held, ...]
     strip: Strip | None
@@ -146,6 +148,7 @@ def decision_page(rollout: Rollout, *, user: User, now: datetime) -> DecisionPag
         steps=tuple(_step_view(rollout, step) for step in previews),
         baseline_from=preview.baseline_from if preview else "",
         rollback_command=preview.rollback_command if preview else "",
+        rehearsal=rehearsal_panel(rollout),
         evidence=evidence_of(rollout, latest=verdicts[0] if verdicts else None),
         verdicts=tuple(VerdictLine(verdict, selectors.verdict_sentence(verdict)) for verdict in verdicts),
         schedule=tuple(schedule),

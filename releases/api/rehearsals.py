@@ -1,0 +1,127 @@
+"""Rehearsing a plan before anybody approves it: ask on the plan, look at the job."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import mixins, serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.reverse import reverse
+
+from releases import flow, selectors
+from releases.api.actors import actor_of
+from releases.api.base import Noun
+from releases.api.references import Reference
+from releases.clock import database_now
+from releases.models import Rehearsal, RolloutPlan
+from services.models import Service
+
+
+class RehearsalInput(serializers.Serializer[Any]):
+    """Which service's past, and how much of it in seconds."""
+
+    service = Reference(rows=Service.objects.select_related("cluster", "stable"))
+    window = serializers.IntegerField(
+        required=False, default=24 * 3600, min_value=300, max_value=14 * 24 * 3600
+    )
+
+
+class StepForecastSerializer(serializers.Serializer[Any]):
+    """What a step can count on.
+
+    ``rps`` and ``requests`` are the candidate's; ``smallest_rise`` of the error ratio (0-1) is what it is expected to find
+    within its bake, null: nothing; ``verdict_seconds`` is the median time until the gate opened, null: not within its bake.
+    """
+
+    weight = serializers.FloatField()
+    bake_seconds = serializers.FloatField()
+    rps = serializers.FloatField()
+    requests = serializers.FloatField()
+    smallest_rise = serializers.FloatField(allow_null=True)
+    verdict_seconds = serializers.FloatField(allow_null=True)
+    false_alarms = serializers.IntegerField()
+
+
+class RehearsalSerializer(serializers.ModelSerializer[Rehearsal]):
+    """``progress`` is percent; the rest of the numbers is null until ``state`` is ``done``.
+
+    ``compressed`` below 1: the past was shorter than the plan, and each bake was played shorter by this factor.
+    """
+
+    service = serializers.CharField(source="service.name")
+    sentence = serializers.SerializerMethodField()
+    runs = serializers.SerializerMethodField()
+    false_alarms = serializers.SerializerMethodField()
+    windows = serializers.SerializerMethodField()
+    windows_missing = serializers.SerializerMethodField()
+    compressed = serializers.SerializerMethodField()
+    is_blind = serializers.SerializerMethodField()
+    steps = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Rehearsal
+        fields = [
+            "id", "service", "plan", "until", "window_seconds", "state", "progress", "sentence", "problem",
+            "runs", "false_alarms", "windows", "windows_missing", "compressed", "is_blind", "steps",
+        ]  # fmt: skip
+
+    def get_sentence(self, row: Rehearsal) -> str:
+        return selectors.rehearsal_sentence(row)
+
+    def get_runs(self, row: Rehearsal) -> int | None:
+        return _number(row, "runs")
+
+    def get_false_alarms(self, row: Rehearsal) -> int | None:
+        return _number(row, "false_alarms")
+
+    def get_windows(self, row: Rehearsal) -> int | None:
+        return _number(row, "windows")
+
+    def get_windows_missing(self, row: Rehearsal) -> int | None:
+        return _number(row, "windows_missing")
+
+    def get_compressed(self, row: Rehearsal) -> float | None:
+        return row.result["compressed"] if row.result else None
+
+    def get_is_blind(self, row: Rehearsal) -> bool | None:
+        return row.result["is_blind"] if row.result else None
+
+    @extend_schema_field(StepForecastSerializer(many=True, allow_null=True))
+    def get_steps(self, row: Rehearsal) -> list[dict[str, Any]] | None:
+        return row.result["steps"] if row.result else None
+
+
+def asked(plan: RolloutPlan, request: Request) -> Response:
+    """Carry out a short rehearsal at once (200), leave a long one to a worker (202 with the job's address)."""
+    given = RehearsalInput(data=request.data)
+    given.is_valid(raise_exception=True)
+    service: Service = given.validated_data["service"]
+    rehearsal = flow.ask_rehearsal(
+        service,
+        plan.frozen(),
+        row=plan,
+        by=actor_of(request),
+        now=database_now(),
+        window_seconds=given.validated_data["window"],
+    )
+    status = 202
+    if flow.is_short(rehearsal) and (done := flow.carry_out_rehearsal(rehearsal.pk, clock=database_now)):
+        rehearsal, status = done, 200
+    address = reverse("api:rehearsals-detail", args=[rehearsal.pk], request=request)
+    return Response(RehearsalSerializer(rehearsal).data, status=status, headers={"Location": address})
+
+
+class RehearsalViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Noun[Rehearsal]):
+    """What was rehearsed, newest first."""
+
+    http_method_names = ["get", "head", "options"]
+    queryset = Rehearsal.objects.select_related("service").order_by("-id")
+    serializer_class = RehearsalSerializer
+    filterset_fields = ["service", "plan", "state"]
+    ordering = "-id"
+
+
+def _number(row: Rehearsal, name: str) -> int | None:
+    return int(row.result[name]) if row.result else None

@@ -1,0 +1,49 @@
+"""Rehearsals as pages and the API show them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from releases.domain.fingerprint import digest
+from releases.models import Rehearsal, Rollout
+
+
+def rehearsal_of(rollout: Rollout) -> Rehearsal | None:
+    """Return the newest rehearsal of exactly this rollout's plan on its service."""
+    return Rehearsal.objects.filter(
+        service=rollout.service_id, plan_digest=digest(rollout.frozen_plan)
+    ).first()
+
+
+def rehearsal_sentence(rehearsal: Rehearsal) -> str:
+    """Say what came out, or how far it is."""
+    if rehearsal.state == Rehearsal.State.FAILED:
+        if rehearsal.problem == "too_short":
+            return _("The recorded past is too short to play this plan over it.")
+        return _("The rehearsal failed: %(problem)s") % {"problem": rehearsal.problem}
+    if rehearsal.result is None:
+        return _("The plan is being played over the recorded past: %(progress)s %%.") % {
+            "progress": rehearsal.progress
+        }
+    result: dict[str, Any] = rehearsal.result
+    said = _("In %(runs)s rehearsals over %(hours)s h of the past the judge cried wolf %(alarms)s times.") % {
+        "runs": result["runs"],
+        "hours": f"{result['windows'] * result['interval_seconds'] / 3600:.1f}",
+        "alarms": result["false_alarms"],
+    }
+    return f"{said} {blindness(rehearsal)}".strip()
+
+
+def blindness(rehearsal: Rehearsal) -> str:
+    """Say in words if the plan's first step cannot see a rise of the error ratio by one point; empty if it can."""
+    result = rehearsal.result
+    if not result or not result["is_blind"]:
+        return ""
+    first = next((step for step in result["steps"] if step["weight"] > 0), None)
+    if first is None or first["smallest_rise"] is None:
+        return _("The first step sees nothing: it gets too few requests for any verdict within its time.")
+    return _(
+        "The first step can not see errors rise by 1 point: the smallest rise it finds in time is %(rise)s points."
+    ) % {"rise": f"{100 * first['smallest_rise']:.1f}"}
