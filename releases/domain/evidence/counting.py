@@ -30,25 +30,36 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True)
+class Background:
+    """What is known of the stable version since it is watched: events in exposure, and how clumped they come."""
+
+    events: float = 0.0
+    exposure: float = 0.0
+    dispersion: Dispersion = field(default_factory=Dispersion)
+
+    @property
+    def rate(self) -> float:
+        """The running rate, never 0."""
+        return (self.events + 0.5) / (self.exposure + 1.0)
+
+
+@dataclass(frozen=True, slots=True)
 class CountTest:
     """What one test has seen. ``bets`` are log evidence per alternative, ``unspent`` the onset weight still in hand.
 
-    ``stable`` and ``candidate`` are (events, exposure): of the stable version since it is watched, of the candidate and of
-    the stable version beside it since the candidate started.
+    ``candidate`` and ``beside`` are (events, exposure) of the candidate and of the stable version while both ran.
     """
 
     bets: tuple[float, ...] = (_NOTHING,) * len(ALTERNATIVES)
     unspent: float = 1.0
     scrapes: int = 0
-    dispersion: Dispersion = field(default_factory=Dispersion)
-    stable: tuple[float, float] = (0.0, 0.0)
+    background: Background = field(default_factory=Background)
     beside: tuple[float, float] = (0.0, 0.0)
     candidate: tuple[float, float] = (0.0, 0.0)
 
-    @property
-    def stable_rate(self) -> float:
-        """The running rate of the stable version, never 0."""
-        return (self.stable[0] + 0.5) / (self.stable[1] + 1.0)
+    def phi(self, rule: CountRule, *, settings: Settings) -> float:
+        """Return the dispersion of the clumps seen so far, shrunk to the rule's prior."""
+        return self.background.dispersion.phi(prior=rule.phi, prior_weight=settings.dispersion_weight)
 
     @property
     def log_e(self) -> float:
@@ -59,12 +70,12 @@ class CountTest:
         return _log_add(ahead, log(self.unspent)) if self.unspent > 0 else ahead
 
 
-def learn(test: CountTest, *, x: float, a: float) -> CountTest:
-    """Learn the stable version's rate and clumps from a scrape in which there is no candidate."""
+def learn(known: Background, *, x: float, a: float) -> Background:
+    """Learn the stable version's rate and clumps from a scrape in which the candidate does not count."""
     if a <= 0:
-        return test
-    known = learn_stable(test.dispersion, x=x, a=a, rate=test.stable_rate)
-    return replace(test, dispersion=known, stable=_plus(test.stable, x, a))
+        return known
+    seen = Background(known.events + x, known.exposure + a, known.dispersion)
+    return replace(seen, dispersion=learn_stable(seen.dispersion, x=x, a=a, rate=seen.rate))
 
 
 def bet(
@@ -73,7 +84,7 @@ def bet(
     """Take one scrape into the evidence. A scrape without exposure or events of either version changes nothing but totals."""
     if pair.a_c <= 0 or pair.a_s <= 0:
         return test
-    rho = tolerated_ratio(rule, stable_rate=test.stable_rate)
+    rho = tolerated_ratio(rule, stable_rate=test.background.rate)
     phi = tempering(test, pair, rho=rho, rule=rule, settings=settings)
     cap = settings.cap(rule.weight)
     fresh = _onset(test, settings)
@@ -88,17 +99,13 @@ def bet(
         )
         for held, (m, log_m) in zip(test.bets, _alternatives(rule.worse), strict=True)
     )
-    known = (
-        learn_pair(test.dispersion, x_c=pair.x_c, a_c=pair.a_c, x_s=pair.x_s, a_s=pair.a_s)
-        if learns
-        else test.dispersion
-    )
+    known = test.background
+    clumps = learn_pair(known.dispersion, x_c=pair.x_c, a_c=pair.a_c, x_s=pair.x_s, a_s=pair.a_s)
     return CountTest(
         bets=bets,
         unspent=max(test.unspent - fresh, 0.0),
         scrapes=test.scrapes + 1,
-        dispersion=known,
-        stable=_plus(test.stable, pair.x_s, pair.a_s),
+        background=Background(known.events + pair.x_s, known.exposure + pair.a_s, clumps),
         beside=_plus(test.beside, pair.x_s, pair.a_s),
         candidate=_plus(test.candidate, pair.x_c, pair.a_c),
     )
@@ -112,8 +119,7 @@ def tolerated_ratio(rule: CountRule, *, stable_rate: float) -> float:
 def tempering(test: CountTest, pair: Pair, *, rho: float, rule: CountRule, settings: Settings) -> float:
     """Return phi: what the clumps seen so far and the shared fate of few pods leave of one scrape's evidence."""
     share = pair.a_c * rho / (pair.a_c * rho + pair.a_s)
-    clumps = test.dispersion.phi(prior=rule.phi, prior_weight=settings.dispersion_weight)
-    return clumps + rule.psi * (pair.x_c + pair.x_s) * share * (1 - share)
+    return test.phi(rule, settings=settings) + rule.psi * (pair.x_c + pair.x_s) * share * (1 - share)
 
 
 def _onset(test: CountTest, settings: Settings) -> float:

@@ -80,7 +80,7 @@ def excess_of(test: CountTest, *, phi: float, beta: float) -> Interval | None:
     """Return the anytime-valid interval of candidate rate less stable rate, over the time in which both ran."""
     if test.candidate[1] <= 0 or test.beside[1] <= 0:
         return None
-    centre = test.stable_rate
+    centre = test.background.rate
     mine = rate_interval(
         events=test.candidate[0], exposure=test.candidate[1], centre=centre, beta=beta, phi=phi
     )
@@ -104,7 +104,7 @@ def exposure_needed(test: CountTest, *, limit: float, phi: float, beta: float) -
     The stable version's exposure is taken to grow in proportion.
     """
     beside_each = test.beside[1] / test.candidate[1]
-    rate = test.stable_rate
+    rate = test.background.rate
 
     def opens(exposure: float) -> bool:
         beside = exposure * beside_each
@@ -125,7 +125,7 @@ def exposure_needed(test: CountTest, *, limit: float, phi: float, beta: float) -
 
 def _count_evidence(name: str, rule: CountRule, state: State, settings: Settings) -> MetricEvidence:
     test = state.counts[name]
-    phi = test.dispersion.phi(prior=rule.phi, prior_weight=settings.dispersion_weight)
+    phi = test.phi(rule, settings=settings)
     is_share = name in SHARE_TESTS
     return MetricEvidence(
         metric=name,
@@ -136,7 +136,7 @@ def _count_evidence(name: str, rule: CountRule, state: State, settings: Settings
         interval=None if is_share else excess_of(test, phi=phi, beta=settings.beta),
         tolerated=rule.r0
         if is_share
-        else (tolerated_ratio(rule, stable_rate=test.stable_rate) - 1) * test.stable_rate,
+        else (tolerated_ratio(rule, stable_rate=test.background.rate) - 1) * test.background.rate,
         limit=_limit(rule, test, state, settings),
         phi=phi,
         edge_ms=edge_of(state, name),

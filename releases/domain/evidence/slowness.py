@@ -3,36 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import inf, log
+from math import inf
 
+from releases.domain.evidence.counting import Background, learn
 from releases.domain.evidence.look import Tally
 from releases.domain.evidence.settings import SLOW_SHARES
 
 MIN_REQUESTS = 200.0
-"""A histogram of fewer requests does not say where 5 % are."""
+"""Fewer requests do not say where 5 % are."""
 
 
-def add_buckets(total: Mapping[float, float], more: Mapping[float, float]) -> dict[float, float]:
-    """Add two cumulative histograms edge by edge. Where edges differ, only common ones can be added."""
-    if not total:
-        return dict(more)
-    return {edge: count + more[edge] for edge, count in total.items() if edge in more}
+def learn_latency(known: Mapping[float, Background], stable: Tally) -> dict[float, Background]:
+    """Learn, for every edge that could be chosen, how many requests are slower and how they clump."""
+    learned = dict(known)
+    for edge in stable.buckets:
+        if edge < inf and (pair := slow_of(stable, edge=edge)) is not None:
+            learned[edge] = learn(known.get(edge, Background()), x=pair[0], a=pair[1])
+    return learned
 
 
-def edges_of(buckets: Mapping[float, float]) -> tuple[float, ...]:
-    """Return for 30 %, 5 % and 1 % the edge above which the share of requests is nearest to it, on a log scale.
+def edges_of(known: Mapping[float, Background]) -> tuple[float, ...]:
+    """Return for 30 %, 5 % and 1 % the lowest edge above which some requests are, but no more than that share.
 
     None is taken twice, so that three tests stay three; without enough requests the answer is empty.
     """
-    count = max(buckets.values(), default=0.0)
-    if count < MIN_REQUESTS:
-        return ()
-    free = {edge: (count - below) / count for edge, below in buckets.items() if edge < inf and count > below}
+    above = {
+        edge: seen.events / seen.exposure for edge, seen in known.items() if seen.exposure >= MIN_REQUESTS
+    }
     chosen: list[float] = []
     for share in SLOW_SHARES:
-        left = {edge: above for edge, above in free.items() if edge not in chosen}
-        if left:
-            chosen.append(min(left, key=lambda edge: abs(log(left[edge] / share))))
+        fitting = [edge for edge in above if 0 < above[edge] <= share and edge not in chosen]
+        if fitting:
+            chosen.append(min(fitting))
     return tuple(chosen)
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from math import inf, isinf
 from typing import Any
 
 from releases.domain.evidence.averaging import MeanTest, Moments
-from releases.domain.evidence.counting import CountTest
+from releases.domain.evidence.counting import Background, CountTest
 from releases.domain.evidence.dispersion import Dispersion
 
 
@@ -25,7 +24,7 @@ class PlannedStep:
 class State:
     """The judge's memory of one release. ``rolled_back_by`` is the metric that decided, empty while none has.
 
-    ``buckets`` is the stable version's latency before the candidate is judged by it, ``edges`` what was fixed from it.
+    ``latency`` is what is known per histogram edge until three ``edges`` are fixed from it.
     ``scrapes`` counts looks with the candidate under traffic, ``in_step`` those since the weight last changed; ``blanks``
     counts looks in a row that showed nothing.
     """
@@ -33,7 +32,7 @@ class State:
     steps: tuple[PlannedStep, ...] = ()
     counts: Mapping[str, CountTest] = field(default_factory=dict)
     means: Mapping[str, MeanTest] = field(default_factory=dict)
-    buckets: Mapping[float, float] = field(default_factory=dict)
+    latency: Mapping[float, Background] = field(default_factory=dict)
     edges: tuple[float, ...] = ()
     weight: float = 0.0
     step: int | None = None
@@ -49,7 +48,7 @@ class State:
     def as_json(self) -> dict[str, Any]:
         """Return plain values for a JSON column; ``from_json`` reads them back without loss."""
         data = asdict(self)
-        data["buckets"] = [["+Inf" if isinf(edge) else edge, n] for edge, n in self.buckets.items()]
+        data["latency"] = [[edge, asdict(seen)] for edge, seen in self.latency.items()]
         return data
 
     @classmethod
@@ -62,7 +61,7 @@ class State:
                 "steps": tuple(PlannedStep(**step) for step in data["steps"]),
                 "counts": {name: _count_test(test) for name, test in data["counts"].items()},
                 "means": {name: _mean_test(test) for name, test in data["means"].items()},
-                "buckets": {inf if edge == "+Inf" else edge: n for edge, n in data["buckets"]},
+                "latency": {edge: _background(seen) for edge, seen in data["latency"]},
                 "edges": tuple(data["edges"]),
                 "requests": tuple(data["requests"]),
                 "in_step_requests": tuple(data["in_step_requests"]),
@@ -71,8 +70,12 @@ class State:
 
 
 def _count_test(given: Mapping[str, Any]) -> CountTest:
-    pairs = {name: tuple(given[name]) for name in ("bets", "stable", "beside", "candidate")}
-    return CountTest(**{**given, **pairs, "dispersion": Dispersion(**given["dispersion"])})
+    pairs = {name: tuple(given[name]) for name in ("bets", "beside", "candidate")}
+    return CountTest(**{**given, **pairs, "background": _background(given["background"])})
+
+
+def _background(given: Mapping[str, Any]) -> Background:
+    return Background(**{**given, "dispersion": Dispersion(**given["dispersion"])})
 
 
 def _mean_test(given: Mapping[str, Any]) -> MeanTest:

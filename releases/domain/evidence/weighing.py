@@ -8,10 +8,10 @@ from functools import lru_cache
 
 from releases.domain.evidence import averaging, counting
 from releases.domain.evidence.averaging import MeanTest
-from releases.domain.evidence.counting import CountTest, Pair
+from releases.domain.evidence.counting import Background, CountTest, Pair
 from releases.domain.evidence.look import Look, Tally
 from releases.domain.evidence.settings import SLOW_SHARES, CountRule, Settings, Worse
-from releases.domain.evidence.slowness import add_buckets, edges_of, slow_of
+from releases.domain.evidence.slowness import edges_of, learn_latency, slow_of
 from releases.domain.evidence.state import State
 
 WHOLE = 100.0
@@ -48,30 +48,28 @@ def edge_of(state: State, name: str) -> float | None:
 
 def learn(state: State, stable: Tally, *, settings: Settings) -> State:
     """Learn from the stable version while there is no candidate: rates, clumps, the histogram, the means."""
-    state = replace(state, buckets=add_buckets(state.buckets, stable.buckets))
-    counts = dict(state.counts)
-    for rule in settings.ratios:
-        if (pair := stable.ratio(rule.metric)) is not None:
-            counts[rule.metric] = counting.learn(counts[rule.metric], x=pair[0], a=pair[1])
+    pairs = {rule.metric: pair for rule in settings.ratios if (pair := stable.ratio(rule.metric)) is not None}
+    counts = _learned(state.counts, pairs)
     means = dict(state.means)
     for metric, test in means.items():
         if (moments := stable.mean(metric)) is not None:
             means[metric] = averaging.remember(test, moments, settings=settings)
-    return replace(state, counts=counts, means=means)
+    return replace(state, counts=counts, means=means, latency=learn_latency(state.latency, stable))
 
 
 def weigh(state: State, look: Look, *, stable: Tally, candidate: Tally, settings: Settings) -> State:
     """Take one look at both versions into every test that may count it."""
-    state = _with_edges(state, stable, settings=settings)
+    state = _with_edges(state, stable)
     is_warm = state.scrapes > settings.warm_up_scrapes and state.in_step > settings.settle_scrapes
     pairs = _ratio_pairs(stable, candidate, settings=settings)
+    counts = _learned(state.counts, {} if is_warm else _slow(state, stable))
     if is_warm:
         pairs |= _slow_pairs(state, stable, candidate)
     if state.in_step > 1 and _splits(state):
         pairs |= share_pairs(look.weight, stable=stable, candidate=candidate)
     if look.weight >= WHOLE:
-        pairs["baseline"] = _baseline_pair(state.counts["errors"], candidate)
-    rules, counts = count_rules(settings), dict(state.counts)
+        pairs["baseline"] = _baseline_pair(state.counts["errors"].background, candidate)
+    rules = count_rules(settings)
     for name, pair in pairs.items():
         counts[name] = counting.bet(counts[name], pair, rule=rules[name], settings=settings)
     means = _means(state, stable, candidate, is_warm=is_warm, settings=settings)
@@ -95,18 +93,32 @@ def _ratio_pairs(stable: Tally, candidate: Tally, *, settings: Settings) -> dict
     return pairs
 
 
+def _slow(state: State, tally: Tally) -> dict[str, tuple[float, float]]:
+    """Return (slower than the edge, measured) of one version per latency test."""
+    edges = zip(SLOW_SHARES, state.edges, strict=False)
+    return {
+        slow_name(share): pair for share, edge in edges if (pair := slow_of(tally, edge=edge)) is not None
+    }
+
+
 def _slow_pairs(state: State, stable: Tally, candidate: Tally) -> dict[str, Pair]:
-    pairs = {}
-    for share, edge in zip(SLOW_SHARES, state.edges, strict=False):
-        mine, theirs = slow_of(candidate, edge=edge), slow_of(stable, edge=edge)
-        if mine is not None and theirs is not None:
-            pairs[slow_name(share)] = Pair(*mine, *theirs)
-    return pairs
+    mine, theirs = _slow(state, candidate), _slow(state, stable)
+    return {name: Pair(*mine[name], *theirs[name]) for name in mine if name in theirs}
 
 
-def _baseline_pair(errors: CountTest, candidate: Tally) -> Pair:
+def _learned(
+    counts: Mapping[str, CountTest], pairs: Mapping[str, tuple[float, float]]
+) -> dict[str, CountTest]:
+    """Let tests learn the stable version's (events, exposure) without a bet."""
+    fresh = dict(counts)
+    for name, (x, a) in pairs.items():
+        fresh[name] = replace(fresh[name], background=counting.learn(fresh[name].background, x=x, a=a))
+    return fresh
+
+
+def _baseline_pair(known: Background, candidate: Tally) -> Pair:
     """Compare with the stable version's rate as it was when it last had traffic."""
-    rate = (errors.stable[0] + 0.5) / (errors.stable[1] + _BASELINE_PRIOR)
+    rate = (known.events + 0.5) / (known.exposure + _BASELINE_PRIOR)
     exposure = _BASELINE_EXPOSURE * candidate.requests
     return Pair(x_c=candidate.errors, a_c=candidate.requests, x_s=exposure * rate, a_s=exposure)
 
@@ -128,13 +140,21 @@ def _means(
     return means
 
 
-def _with_edges(state: State, stable: Tally, *, settings: Settings) -> State:
-    """Fix the latency edges at the candidate's start, or as soon as the stable version has had enough requests."""
+def _with_edges(state: State, stable: Tally) -> State:
+    """Fix the latency edges at the candidate's start, or as soon as the stable version has had enough requests.
+
+    A test takes over what was learned about its edge.
+    """
     if state.edges:
         return state
-    if edges := edges_of(state.buckets):
-        return replace(state, edges=edges)
-    return replace(state, buckets=add_buckets(state.buckets, stable.buckets))
+    edges = edges_of(state.latency)
+    if not edges:
+        return replace(state, latency=learn_latency(state.latency, stable))
+    counts = dict(state.counts)
+    for share, edge in zip(SLOW_SHARES, edges, strict=False):
+        name = slow_name(share)
+        counts[name] = replace(counts[name], background=state.latency[edge])
+    return replace(state, edges=edges, counts=counts, latency={})
 
 
 def _splits(state: State) -> bool:
