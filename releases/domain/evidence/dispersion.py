@@ -6,7 +6,7 @@ the rule's prior and never goes below 1. What a scrape teaches is used from the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import sqrt
 
 _LARGEST = 16.0
@@ -28,6 +28,16 @@ class Dispersion:
     def phi(self, *, prior: float, prior_weight: float) -> float:
         """Return the dispersion to use in the next scrape."""
         return max(1.0, (prior_weight * prior + self.squares) / (prior_weight + self.weight))
+
+    def at_most(self, weight: float) -> Dispersion:
+        """Return the same estimate with no more than this weight.
+
+        The stable version alone says something about the noise between two versions, but not everything: a candidate has
+        fewer pods and is colder. So what was learned before it started weighs no more than the prior.
+        """
+        if self.weight <= weight:
+            return self
+        return replace(self, squares=self.squares * weight / self.weight, weight=weight)
 
 
 def learn_pair(

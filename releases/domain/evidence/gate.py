@@ -35,7 +35,7 @@ def evidence_of(state: State, *, settings: Settings) -> tuple[MetricEvidence, ..
             log_e=test.log_e(eta=settings.mean_eta),
             candidate=(test.candidate.total, test.candidate.count),
             stable=(test.beside.total, test.beside.count),
-            interval=change_of(test, beta=settings.beta, eta=settings.mean_eta),
+            interval=change_of(test, beta=settings.beta, eta=1 / rule.final_margin**2),
             tolerated=rule.margin,
             limit=rule.final_margin if is_last(state) else None,
             phi=rule.phi,
@@ -90,12 +90,30 @@ def excess_of(test: CountTest, *, phi: float, beta: float) -> Interval | None:
 
 def change_of(test: MeanTest, *, beta: float, eta: float) -> Interval | None:
     """Return the anytime-valid interval of the relative change of a mean in its harmful direction (normal mixture)."""
-    variance = max(test.weights, test.squares)
-    if variance <= 0:
+    if test.weights <= 0:
         return None
     middle = test.difference / test.weights
-    width = sqrt((variance + eta) * (2 * log(1 / beta) + log((variance + eta) / eta))) / test.weights
+    noise = max(1.0, test.squares / test.weights)
+    width = mixture_width(test.weights / noise, beta=beta, eta=eta)
     return Interval(low=middle - width, high=middle + width)
+
+
+def margin_of(test: CountTest, *, margin: float, beta: float) -> Interval | None:
+    """Return the anytime-valid interval of the difference of rates, tightest where it would just exclude ``margin``.
+
+    Normal mixture over the scrapes' differences; its precision 1 / margin^2 is where the width reaches the margin soonest.
+    """
+    if test.information <= 0:
+        return None
+    middle = test.weighted / test.information
+    width = mixture_width(test.information, beta=beta, eta=1 / (margin * margin))
+    return Interval(low=middle - width, high=middle + width)
+
+
+def mixture_width(information: float, *, beta: float, eta: float) -> float:
+    """Return the half-width of a normal-mixture confidence sequence at this much information (1 / variance)."""
+    spread = information + eta
+    return sqrt(spread * (2 * log(1 / beta) + log(spread / eta))) / information
 
 
 def exposure_needed(test: CountTest, *, limit: float, phi: float, beta: float) -> float | None:
@@ -127,13 +145,16 @@ def _count_evidence(name: str, rule: CountRule, state: State, settings: Settings
     test = state.counts[name]
     phi = test.phi(rule, settings=settings)
     is_share = name in SHARE_TESTS
+    interval = None if is_share else excess_of(test, phi=phi, beta=settings.beta)
+    if rule.final_margin is not None and is_last(state):
+        interval = margin_of(test, margin=rule.final_margin, beta=settings.beta)
     return MetricEvidence(
         metric=name,
         weight=rule.weight,
         log_e=test.log_e,
         candidate=test.candidate,
         stable=test.beside,
-        interval=None if is_share else excess_of(test, phi=phi, beta=settings.beta),
+        interval=interval,
         tolerated=rule.r0
         if is_share
         else (tolerated_ratio(rule, stable_rate=test.background.rate) - 1) * test.background.rate,

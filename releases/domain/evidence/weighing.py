@@ -62,7 +62,7 @@ def weigh(state: State, look: Look, *, stable: Tally, candidate: Tally, settings
     state = _with_edges(state, stable)
     is_warm = state.scrapes > settings.warm_up_scrapes and state.in_step > settings.settle_scrapes
     pairs = _ratio_pairs(stable, candidate, settings=settings)
-    counts = _learned(state.counts, {} if is_warm else _slow(state, stable))
+    counts = dict(state.counts)
     if is_warm:
         pairs |= _slow_pairs(state, stable, candidate)
     if state.in_step > 1 and _splits(state):
