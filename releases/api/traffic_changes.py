@@ -130,6 +130,7 @@ class ChangePreviewSerializer(serializers.Serializer[Any]):
     findings = FindingSerializer(many=True)
     sticky_percent = serializers.FloatField(allow_null=True, help_text="Exact percent of evenly spread ids.")
     refusal = serializers.CharField(allow_blank=True)
+    closed = serializers.CharField(allow_blank=True, help_text="What of the calendar holds it now.")
 
 
 class TrafficChangeFilter(django_filters.FilterSet):

@@ -13,6 +13,7 @@ from istio.difference import unified_difference
 from istio.documents import TrafficError
 from istio.effective import Decision, RequestLike, destination_of, effective_split
 from istio.mesh import Manifest
+from releases.clock import database_now
 from releases.domain import Blocked, DomainError
 from releases.domain.roles import Action, RoleName, allows
 from releases.domain.states import Event
@@ -31,6 +32,7 @@ from releases.flow.traffic_change.content import (
     objects_of,
 )
 from releases.flow.traffic_change.decide import vote_refusal
+from releases.flow.traffic_change.gate import closed_sentence
 from releases.flow.traffic_change.request import CARRYING, live_rollout, within_bound
 from releases.models import Role, Rollout, TrafficChange, TrafficVote, User
 from releases.roles import roles_of
@@ -54,7 +56,7 @@ class ChangePreview:
     """What a change would write, and who would have to agree.
 
     ``before`` and ``effective`` are percent of ordinary requests by version name. ``refusal`` says why it could not
-    be asked for as it is; ``within`` is the live rollout whose approval covers it.
+    be asked for as it is; ``within`` is the live rollout whose approval covers it; ``closed`` what the calendar says.
     """
 
     stable: str
@@ -71,6 +73,7 @@ class ChangePreview:
     findings: tuple[Finding, ...]
     sticky_percent: float | None
     refusal: str
+    closed: str
 
 
 def changes() -> QuerySet[TrafficChange]:
@@ -161,6 +164,7 @@ def preview_change(change: TrafficChange) -> ChangePreview:
         findings=findings,
         sticky_percent=sticky.exact_percent if sticky else None,
         refusal=refusal,
+        closed=closed_sentence(service, now=database_now()) if needs_vote else "",
     )
 
 

@@ -19,7 +19,7 @@ from releases.domain import BadPlan, Blocked, IllegalMove, LostRace, NotAllowed,
 from releases.domain.states import Event
 from releases.domain.traffic_change import ChangeEvent
 from releases.flow.traffic_change.move import move_change
-from releases.models import AuditEvent, Rollout, TrafficChange, TrafficVote
+from releases.models import AuditEvent, Freeze, Rollout, TrafficChange, TrafficVote
 from services import connections
 from services.models import Service
 from tests.admin import world as worlds
@@ -290,6 +290,22 @@ class TestRefusals:
         assert (back.needs_vote, back.state, split(world)["v2"]) == (True, "pending", 0)
 
 
+class TestInAFreeze:
+    def test_forward_waits(self, world: World) -> None:
+        change = approve(world, ask(world))
+        freeze(world)
+        with pytest.raises(IllegalMove, match="双十一封网"):
+            apply(world, change)
+        assert writes(world) == []
+
+    def test_back_does_not(self, world: World) -> None:
+        applied(world, 20)
+        freeze(world)
+        apply(world, ask(world, 5))
+        flow.all_back(world.service("product"), by=actor(world.operator))
+        assert split(world) == {"v1": 100, "v2": 0}
+
+
 class TestBesideARollout:
     def test_a_forward_change_is_refused(self, world: World) -> None:
         world.pending()
@@ -482,6 +498,14 @@ class TestAllBack:
         with pytest.raises(NotAllowed):
             flow.all_back(service, by=actor(getattr(world, who)))
         assert AuditEvent.objects.filter(outcome="refused", object_type="service").count() == 1
+
+
+def freeze(world: World) -> None:
+    """Freeze everything for the hour around now."""
+    at, hour = database_now(), timedelta(hours=1)
+    Freeze.objects.create(
+        name="双十一封网", reason="Sales.", starts_at=at - hour, ends_at=at + hour, created_by=world.operator
+    )
 
 
 def _with_subset(world: World) -> TrafficChange:

@@ -14,13 +14,14 @@ from istio.documents import TrafficError, annotations_of
 from istio.mesh import Conflict, Manifest, Mesh, NotFound, Rejected
 from istio.traffic import has_drifted
 from releases.clock import Clock
-from releases.domain import Blocked, Stale
+from releases.domain import Blocked, IllegalMove, Stale
 from releases.domain.actor import Actor
 from releases.domain.traffic_change import ChangeEvent, ChangeState, change_target, settled_on
 from releases.flow.content import owned_parts, pair_of, with_candidate_subset
 from releases.flow.record import record
 from releases.flow.traffic_change.content import document_of, leads_back
 from releases.flow.traffic_change.decide import approval_problem_of
+from releases.flow.traffic_change.gate import closed_sentence
 from releases.flow.traffic_change.move import move_change, store
 from releases.flow.traffic_change.request import CARRYING, live_rollout, refuse_blocked, refuse_live
 from releases.models import TrafficChange
@@ -132,10 +133,12 @@ def _settle(change: TrafficChange) -> str:
 
 
 def _refuse_outdated(change: TrafficChange, *, clock: Clock) -> None:
-    """Raise IllegalMove when a rollout has the service's traffic, Stale when the votes do not cover the content."""
+    """Raise IllegalMove when a rollout has the traffic or the calendar is closed, Stale without the votes for this."""
     rollout = live_rollout(change.service)
     if rollout is not None and (change.needs_vote or rollout.state in CARRYING):
         refuse_live(change, rollout=rollout)
+    if change.needs_vote and (closed := closed_sentence(change.service, now=clock())):
+        raise IllegalMove(closed)
     if problem := approval_problem_of(change, clock=clock):
         raise Stale(_("%(change)s can not be applied: %(problem)s.") % {"change": change, "problem": problem})
 
