@@ -18,6 +18,13 @@ export const routes: RouteRecordRaw[] = [
     meta: { title: 'nav.services', under: 'services' },
   },
   {
+    path: '/services/:id(\\d+)/rules',
+    name: 'rules',
+    component: () => import('@/app/changes/views/RulesView.vue'),
+    props: (route) => ({ id: id(route.params.id) }),
+    meta: { title: 'changes.title', under: 'services' },
+  },
+  {
     path: '/rollouts/:id(\\d+)',
     name: 'rollout',
     component: () => import('@/app/rollouts/views/RolloutView.vue'),

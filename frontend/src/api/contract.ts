@@ -8,7 +8,7 @@ import type { components, paths } from './schema'
 export type { paths }
 type Schemas = components['schemas']
 
-export type RolloutState = Schemas['StateEnum']
+export type RolloutState = Schemas['RolloutState']
 export type VerdictOutcome = Schemas['VerdictOutcomeEnum']
 export type StepOutcome = Schemas['StepRunOutcomeEnum'] | Schemas['BlankEnum']
 export type Strategy = Schemas['PlanStrategyEnum']
@@ -44,3 +44,9 @@ export type Shares = Record<string, number>
 /** Pairs of epoch seconds and value, oldest first. */
 export type Points = number[][]
 export type Json = unknown
+
+export type ChangeState = Schemas['TrafficChangeState']
+export type ChangeRow = Schemas['TrafficChange']
+export type ChangePreviewRow = Schemas['ChangePreview']
+export type SpecBody = Schemas['SpecRequest']
+export type RouteRow = Schemas['Route']

@@ -1546,6 +1546,8 @@ export interface components {
              */
             sticky_percent: number | null;
             refusal: string;
+            /** @description What of the calendar holds it now. */
+            closed: string;
         };
         /** @description A change that is looked at before it is asked for. Versions default to the two last used. */
         ChangePreviewInputRequest: {

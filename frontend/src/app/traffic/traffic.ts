@@ -1,6 +1,6 @@
 /** Where the requests of a service go: what Weir decided, what the mesh is told, what arrives. */
 import type { Shares, TrafficRow } from '@/api/contract'
-import { rulesFromApi } from './rules'
+import { rulesFromApi, stickyFromApi } from './rules'
 
 /** Percent of requests; `other` are destinations that are neither stable nor candidate. */
 export interface Split {
@@ -25,6 +25,8 @@ export function trafficFromApi(row: TrafficRow, names: Names) {
     requestsOfCandidate: row.requests?.[names.candidate] ?? null,
     matched: row.matched,
     rules: rulesFromApi(row.rules ?? []),
+    sticky: stickyFromApi(row.sticky ?? null),
+    mirror: typeof row.mirror?.percent === 'number' ? row.mirror.percent : null,
     drift: row.drift ?? null,
     problem: row.problem ?? '',
   }
