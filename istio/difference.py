@@ -12,6 +12,7 @@ from typing import Literal
 
 import yaml
 
+from istio.documents import describe
 from istio.marks import without_weir
 from istio.mesh import Manifest
 from istio.rollback import rollback_patch
@@ -53,16 +54,25 @@ def as_yaml(document: Manifest | None) -> str:
     return yaml.dump(ordered, Dumper=_Plain, sort_keys=False, allow_unicode=True, width=120)
 
 
-def unified_difference(before: Manifest | None, after: Manifest | None, *, context: int = 3) -> str:
+def unified_difference(
+    before: Manifest | None,
+    after: Manifest | None,
+    *,
+    was: str = "before",
+    becomes: str = "after",
+    context: int = 3,
+) -> str:
     """Return the unified difference of two documents as YAML, "" if they are equal. Raises MalformedRoute.
 
+    ``was`` and ``becomes`` say in the two headers what each document is, as in ``VirtualService shop/product (live)``.
     ``context`` is the number of unchanged lines round each change.
     """
+    name = next((describe(document) for document in (after, before) if document is not None), "")
     lines = difflib.unified_diff(
         as_yaml(before).splitlines(),
         as_yaml(after).splitlines(),
-        fromfile="before",
-        tofile="after",
+        fromfile=f"{name} ({was})",
+        tofile=f"{name} ({becomes})",
         n=context,
         lineterm="",
     )

@@ -155,7 +155,7 @@ class Scene:
             self.telemetry.run(service.target, version, traffic, since=since)
 
     def _has_begun(self, service: Service, version: str) -> bool:
-        return bool(self.telemetry._histories[service.target, version].phases)  # noqa: SLF001  our own fake
+        return bool(self.telemetry._histories[service.target, version].phases)
 
     def live(self, service: Service) -> Manifest:
         return self.mesh.get(service.virtual_service_ref)

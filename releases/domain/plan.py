@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from itertools import pairwise
-from typing import Any, TypeGuard
+from typing import Any, TypeGuard, assert_never
 
 from istio.documents import TrafficError
 from istio.traffic import TrafficSpec
@@ -185,10 +185,49 @@ def check_plan(plan: Plan) -> None:
     instants = [step.not_before for step in plan.steps if step.not_before]
     if instants != sorted(instants):
         raise BadPlan("The wall-clock times of the steps are not in order.", field="steps")
-    if plan.strategy is Strategy.CANARY and not any(
-        step.weight or step.traffic.rules or step.traffic.sticky for step in plan.steps
-    ):
-        raise BadPlan("No step of this canary plan gives the candidate any traffic.", field="steps")
+    stickies = [
+        (number, step.traffic.sticky.percent) for number, step in enumerate(plan.steps) if step.traffic.sticky
+    ]
+    for (_before, fewer), (number, more) in pairwise(stickies):
+        if more < fewer:
+            raise BadPlan(
+                f"Step {number + 1} takes sticky users back, from {fewer} % to {more} %: a plan only goes up.",
+                field=f"steps[{number}].sticky",
+            )
+    _check_strategy(plan)
+
+
+def _check_strategy(plan: Plan) -> None:
+    """Refuse a plan that is not what it says it is: each strategy has one thing without which it is another one."""
+    weights = [step.weight for step in plan.steps]
+    specs = [step.traffic for step in plan.steps]
+    match plan.strategy:
+        case Strategy.CANARY:
+            if not any(spec.reaches_candidate for spec in specs):
+                raise BadPlan("No step of this canary plan gives the candidate any traffic.", field="steps")
+        case Strategy.AB_TEST:
+            if not any(spec.sticky or spec.rules for spec in specs):
+                raise BadPlan(
+                    "An A/B test assigns people: at least one step needs sticky users or a rule.",
+                    field="steps",
+                )
+        case Strategy.BLUE_GREEN:
+            between = next((number for number, weight in enumerate(weights) if weight not in {0, 100}), None)
+            if between is not None:
+                raise BadPlan(
+                    f"Step {between + 1} of this blue-green plan has {weights[between]} %: it knows 0 and 100 only.",
+                    field=f"steps[{between}].weight",
+                )
+            if weights[-1] != 100:
+                raise BadPlan("A blue-green plan ends with a step of 100 %.", field="steps")
+        case Strategy.MIRROR:
+            if specs[0].mirror is None or weights[0]:
+                raise BadPlan(
+                    "A mirror plan begins with a copy of the traffic: give its first step a mirror and the weight 0.",
+                    field="steps[0].mirror",
+                )
+        case _:
+            assert_never(plan.strategy)
 
 
 def _known(given: Mapping[str, Any], *, names: Sequence[str], where: str) -> dict[str, Any]:

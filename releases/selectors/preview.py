@@ -6,14 +6,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from istio.checks import Finding, Severity
+from django.utils.translation import gettext as _
+
+from istio.checks import UNREADABLE, Finding, Severity
 from istio.difference import rollback_patch, unified_difference
 from istio.documents import TrafficError
 from istio.effective import effective_split
-from istio.mesh import Manifest
-from releases.flow.checking import baseline_of, findings_of, surroundings_of
+from istio.mesh import Manifest, MeshError
+from releases.flow.checking import Surroundings, baseline_of, findings_of, surroundings_of
 from releases.flow.content import Rendered, ended, fingerprint_of, rendered_steps
 from releases.models import Rollout
+from services.models import Service
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,10 @@ class Preview:
 
 
 def preview(rollout: Rollout) -> Preview:
-    """Render the rollout. Raises MeshError when the cluster does not answer; what can not be rendered is a finding."""
+    """Render the rollout. What can not be rendered, and a cluster that can not be asked, is a finding.
+
+    Raises MeshError only for a draft that has no stored baseline to be rendered from.
+    """
     baseline = rollout.baseline or baseline_of(rollout.service)
     origin = "stored" if rollout.baseline else "live"
     try:
@@ -53,7 +59,7 @@ def preview(rollout: Rollout) -> Preview:
         return Preview(
             fingerprint="", baseline_from=origin, steps=(), rollback_command="", findings=(finding,)
         )
-    surroundings = surroundings_of(rollout.service)
+    surroundings, unchecked = _surroundings(rollout.service)
     starts = rollout.started_at or rollout.start_at
     steps: list[StepPreview] = []
     before = baseline
@@ -68,17 +74,11 @@ def preview(rollout: Rollout) -> Preview:
                 position=item.position,
                 weight=step.weight,
                 objects=list(after.values()),
-                difference="\n".join(
-                    filter(
-                        None,
-                        (
-                            unified_difference(before[kind], after[kind])
-                            for kind in ("destination_rule", "virtual_service")
-                        ),
-                    )
-                ),
+                difference=_difference(before, after, position=item.position, origin=origin),
                 effective=_effective(rollout, item),
-                findings=tuple(findings_of(rollout, item, surroundings=surroundings)),
+                findings=tuple(findings_of(rollout, item, surroundings=surroundings))
+                if surroundings is not None
+                else unchecked,
                 starts_at=step.not_before or starts,
                 planned=step.as_json(),
             )
@@ -93,6 +93,31 @@ def preview(rollout: Rollout) -> Preview:
         rollback_command=rollback_patch(rendered[-1].virtual_service, back),
         findings=tuple(dict.fromkeys(finding for step in steps for finding in step.findings)),
     )
+
+
+def _surroundings(service: Service) -> tuple[Surroundings | None, tuple[Finding, ...]]:
+    """Read what stands beside the objects; a cluster that does not answer is told as a finding, and nothing is checked."""
+    try:
+        return surroundings_of(service), ()
+    except MeshError as error:
+        message = _("The checks could not be made: %(error)s") % {"error": error}
+        return None, (Finding(code=UNREADABLE, severity=Severity.WARNING, path="/spec", message=message),)
+
+
+def _difference(
+    before: dict[str, Manifest], after: dict[str, Manifest], *, position: int, origin: str
+) -> str:
+    """Return what the step changes against the step before it, or the first against the objects as they were."""
+    was = _step(position) if position else (_("live") if origin == "live" else _("when submitted"))
+    changed = (
+        unified_difference(before[kind], after[kind], was=was, becomes=_step(position + 1))
+        for kind in ("destination_rule", "virtual_service")
+    )
+    return "\n".join(filter(None, changed))
+
+
+def _step(number: int) -> str:
+    return _("step %(number)d") % {"number": number}
 
 
 def _effective(rollout: Rollout, item: Rendered) -> dict[str, float]:

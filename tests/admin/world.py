@@ -22,7 +22,7 @@ from tests.fakes.telemetry import FakeTelemetry, Traffic
 PASSWORD = "correct horse battery"
 PULSE = timedelta(seconds=10)
 WORKER = Actor(name="scheduler@test", channel=Channel.SCHEDULER)
-STATEMENTS = {
+STATEMENTS: dict[str, Any] = {
     "reason": "Halves the lookups per page.",
     "impact": "Product pages.",
     "test_evidence": "Load test, 4 h.",
