@@ -26,12 +26,14 @@ Figure = Callable[[Counts], float | None]
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Charts and the requests behind them."""
+    """Charts and the requests behind them. ``before``: nothing has begun, this is how it is without the rollout."""
 
     charts: tuple[Chart, ...]
     since: datetime | None
     until: datetime | None
     requests: Mapping[str, int]
+    before: bool = False
+    problem: str = ""
 
 
 def evidence_of(rollout: Rollout, *, latest: Verdict | None) -> Evidence:

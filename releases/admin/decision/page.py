@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 
 from django.utils import timezone
 from django.utils.safestring import SafeString
@@ -14,19 +15,21 @@ from istio.checks import Finding, Severity
 from istio.documents import TrafficError
 from istio.mesh import MeshError
 from releases import selectors
+from releases.admin.decision.baseline import baseline_of
 from releases.admin.decision.evidence import Evidence, evidence_of
 from releases.admin.decision.rehearsal import RehearsalPanel, rehearsal_panel
-from releases.admin.decision.schedule import schedule_of
+from releases.admin.decision.schedule import freezes_of, schedule_of
 from releases.admin.decision.sentence import sentence_of
 from releases.admin.drawing.difference import Difference, read_difference
 from releases.admin.drawing.strip import Held, Strip, draw_strip
 from releases.domain import DomainError
 from releases.domain.states import Event
+from releases.flow.opening import calendar_of
 from releases.models import Approval, AuditEvent, Rollout, User, Verdict
 
 PAST = 8
 TIMELINE = 50
-LOG = 12
+VERDICTS = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +84,12 @@ class AuditLine:
 
 @dataclass(frozen=True, slots=True)
 class VerdictLine:
-    """One verdict as a sentence."""
+    """The newest of verdicts that said the same of a step, as a sentence; ``count`` of them, the first at ``since``."""
 
     verdict: Verdict
     sentence: str
+    count: int
+    since: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +140,9 @@ def decision_page(rollout: Rollout, *, user: User, now: datetime) -> DecisionPag
     events = tuple(selectors.allowed_events(rollout, user))
     previews = preview.steps if preview else ()
     asks = rollout.started_at is None and any(event.event is Event.APPROVE for event in events)
-    schedule = schedule_of(rollout, now=now)
-    verdicts = list(rollout.verdicts.order_by("-at")[:LOG])
+    calendar = calendar_of(rollout.service, now=rollout.started_at or now, rollout=rollout)
+    schedule = schedule_of(rollout, calendar=calendar, now=now)
+    verdicts = list(rollout.verdicts.order_by("-at")[:VERDICTS])
     return DecisionPage(
         rollout=rollout,
         fingerprint=rollout.fingerprint or (preview.fingerprint if preview else ""),
@@ -149,10 +155,14 @@ def decision_page(rollout: Rollout, *, user: User, now: datetime) -> DecisionPag
         baseline_from=preview.baseline_from if preview else "",
         rollback_command=preview.rollback_command if preview else "",
         rehearsal=rehearsal_panel(rollout),
-        evidence=evidence_of(rollout, latest=verdicts[0] if verdicts else None),
-        verdicts=tuple(VerdictLine(verdict, selectors.verdict_sentence(verdict)) for verdict in verdicts),
+        evidence=baseline_of(rollout, now=now)
+        if rollout.started_at is None and rollout.ended_at is None
+        else evidence_of(rollout, latest=verdicts[0] if verdicts else None),
+        verdicts=tuple(_log(verdicts)),
         schedule=tuple(schedule),
-        strip=draw_strip(schedule, now=timezone.localtime(now)),
+        strip=draw_strip(
+            schedule, now=timezone.localtime(now), shades=freezes_of(calendar, schedule=schedule)
+        ),
         past=tuple(_past(rollout)),
         events=events,
         timeline=tuple(_timeline(rollout)),
@@ -204,6 +214,16 @@ def _past(rollout: Rollout) -> Sequence[Rollout]:
     return list(earlier.select_related("candidate").prefetch_related("step_runs").order_by("-pk")[:PAST])[
         ::-1
     ]
+
+
+def _log(verdicts: Sequence[Verdict]) -> list[VerdictLine]:
+    """Fold neighbours of the same step and outcome into one line, newest first."""
+    lines: list[VerdictLine] = []
+    for (_step, _outcome), group in groupby(verdicts, key=lambda verdict: (verdict.step, verdict.outcome)):
+        rows = list(group)
+        sentence = selectors.verdict_sentence(rows[0])
+        lines.append(VerdictLine(rows[0], sentence, count=len(rows), since=rows[-1].at))
+    return lines
 
 
 def _timeline(rollout: Rollout) -> list[AuditLine]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from releases.admin.drawing.strip import Held
+from releases.admin.drawing.strip import Held, Shade
+from releases.domain.calendar import Calendar, Planned, forecast
 from releases.models import Rollout, StepRun
 from releases.templatetags.weir import clock, span
 
@@ -18,10 +20,11 @@ _LOOKS = {
 }
 
 
-def schedule_of(rollout: Rollout, *, now: datetime) -> list[Held]:
+def schedule_of(rollout: Rollout, *, calendar: Calendar, now: datetime) -> list[Held]:
     """Return the steps that began as they went, and after them those to come, unless the rollout has ended.
 
-    What is to come begins at the start time, when the step before it is over, or not before its own time.
+    What is to come begins at the start time, when the step before it is over, not before its own time, and when the
+    calendar is open. One that waits for a freeze without an end stands where it would begin, and says so.
     """
     runs = {run.position: run for run in rollout.step_runs.all()}
     free = max(rollout.start_at or now, now)
@@ -33,11 +36,40 @@ def schedule_of(rollout: Rollout, *, now: datetime) -> list[Held]:
             held.append(_carried_out(run, weight=step.weight, bake=bake, now=now))
             free = max(held[-1].ends, now)
         elif rollout.ended_at is None:
-            begins = timezone.localtime(max(free, step.not_before or free))
-            free = begins + bake
-            label = _("%(begin)s, %(span)s") % {"begin": clock(begins), "span": span(bake)}
-            held.append(Held(weight=step.weight, begins=begins, ends=free, css="next", label=label))
+            planned = forecast([step], start=free, calendar=calendar)[0]
+            held.append(_to_come(planned, weight=step.weight, wanted=free, bake=bake))
+            free = held[-1].ends
     return held
+
+
+def freezes_of(calendar: Calendar, *, schedule: Sequence[Held]) -> list[Shade]:
+    """Return when a freeze holds while the steps are laid out."""
+    if not schedule:
+        return []
+    since, until = min(step.begins for step in schedule), max(step.ends for step in schedule)
+    return [
+        Shade(
+            begins=timezone.localtime(held.begins),
+            ends=timezone.localtime(held.ends) if held.ends else None,
+            label=freeze.name,
+        )
+        for freeze in calendar.freezes
+        for held in freeze.schedule.spans(since=since, until=until, holidays=calendar.holidays)
+    ]
+
+
+def _to_come(planned: Planned, *, weight: int, wanted: datetime, bake: timedelta) -> Held:
+    """A step that has not begun, with what of the calendar moves it."""
+    conflict = next((found for found in planned.conflicts if not found.rolls_back), None)
+    begins = timezone.localtime(planned.begins or wanted)
+    said = {"begin": clock(begins), "span": span(bake), "name": conflict.by.name if conflict else ""}
+    if planned.begins is None:
+        label = _("waits until %(name)s is lifted") % said
+    elif conflict:
+        label = _("%(begin)s, %(span)s; moved by %(name)s") % said
+    else:
+        label = _("%(begin)s, %(span)s") % said
+    return Held(weight=weight, begins=begins, ends=begins + bake, css="next", label=label)
 
 
 def _carried_out(run: StepRun, *, weight: int, bake: timedelta, now: datetime) -> Held:

@@ -31,6 +31,24 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
+class Shade:
+    """A time in which nothing moves forward. ``ends`` None: until somebody lifts it."""
+
+    begins: datetime
+    ends: datetime | None
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A shade as drawn: percent from the left, percent wide."""
+
+    x: float
+    width: float
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
 class Bar:
     """One row: percent from the left, percent wide, pixels from the top; the label where there is room."""
 
@@ -59,11 +77,12 @@ class Strip:
 
     bars: tuple[Bar, ...]
     marks: tuple[Mark, ...]
+    shades: tuple[Column, ...]
     now_x: float
     height: int
 
 
-def draw_strip(steps: Sequence[Held], *, now: datetime) -> Strip | None:
+def draw_strip(steps: Sequence[Held], *, now: datetime, shades: Sequence[Shade] = ()) -> Strip | None:
     """Lay the steps out over time, oldest first; None without steps. All instants in the reader's zone."""
     if not steps:
         return None
@@ -80,7 +99,11 @@ def draw_strip(steps: Sequence[Held], *, now: datetime) -> Strip | None:
         for index, step in enumerate(steps)
     )
     marks = tuple(_mark(at, x=x(at)) for at in round_instants(begin, length=length))
-    return Strip(bars=bars, marks=marks, now_x=x(now), height=len(steps) * ROW + 8)
+    columns = []
+    for shade in shades:
+        left, right = max(x(shade.begins), 0.0), min(x(shade.ends) if shade.ends else 100.0, 100.0)
+        columns.append(Column(x=left, width=round(max(right - left, 0.4), 2), label=shade.label))
+    return Strip(bars=bars, marks=marks, shades=tuple(columns), now_x=x(now), height=len(steps) * ROW + 8)
 
 
 def round_instants(begin: datetime, *, length: timedelta, most: int = 8) -> list[datetime]:
