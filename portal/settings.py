@@ -107,6 +107,10 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
+# Failed log-ins over ten minutes: of one address for one name, and of one address for all names.
+LOG_IN_TRIES_PER_NAME = env.int("WEIR_LOG_IN_TRIES_PER_NAME", default=5)
+LOG_IN_TRIES_PER_ADDRESS = env.int("WEIR_LOG_IN_TRIES_PER_ADDRESS", default=30)
+REAUTHENTICATE_AFTER_SECONDS = env.int("WEIR_REAUTHENTICATE_AFTER_SECONDS", default=900)
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "/"
 SESSION_COOKIE_AGE = 12 * 3600
@@ -128,6 +132,7 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = _secure
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _secure else None
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+_form_targets = [SELF]
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [SELF],
@@ -138,10 +143,37 @@ CONTENT_SECURITY_POLICY = {
         "connect-src": [SELF],
         "object-src": [NONE],
         "base-uri": [SELF],
-        "form-action": [SELF],
+        "form-action": _form_targets,
         "frame-ancestors": [NONE],
     }
 }
+
+# Single sign-on by OpenID Connect, switched on by naming the provider. Who comes in gets an account without a role; roles
+# are given in Weir. WEIR_OIDC_ISSUER is read for the addresses when they are not set one by one.
+OIDC_ENABLED = bool(env.str("WEIR_OIDC_CLIENT_ID", default=""))
+if OIDC_ENABLED:
+    _issuer = env.str("WEIR_OIDC_ISSUER", default="").rstrip("/")
+    OIDC_RP_CLIENT_ID = env.str("WEIR_OIDC_CLIENT_ID")
+    OIDC_RP_CLIENT_SECRET = env.str("WEIR_OIDC_CLIENT_SECRET")
+    OIDC_OP_AUTHORIZATION_ENDPOINT = env.str(
+        "WEIR_OIDC_AUTHORIZATION_URL", default=f"{_issuer}/oauth2/authorize"
+    )
+    OIDC_OP_TOKEN_ENDPOINT = env.str("WEIR_OIDC_TOKEN_URL", default=f"{_issuer}/oauth2/token")
+    OIDC_OP_USER_ENDPOINT = env.str("WEIR_OIDC_USERINFO_URL", default=f"{_issuer}/userinfo")
+    OIDC_OP_JWKS_ENDPOINT = env.str("WEIR_OIDC_JWKS_URL", default=f"{_issuer}/jwks")
+    OIDC_RP_SIGN_ALGO = env.str("WEIR_OIDC_SIGN_ALGORITHM", default="RS256")
+    OIDC_RP_SCOPES = env.str("WEIR_OIDC_SCOPES", default="openid profile email")
+    OIDC_USERNAME_CLAIM = env.str("WEIR_OIDC_USERNAME_CLAIM", default="sub")
+    OIDC_USE_PKCE = True
+    OIDC_PKCE_CODE_CHALLENGE_METHOD = "S256"
+    OIDC_AUTH_REQUEST_EXTRA_PARAMS = {
+        "max_age": "0"
+    }  # asked again before a production decision, so always asked
+    OIDC_TIMEOUT = 5
+    OIDC_VERIFY_KID = env.bool("WEIR_OIDC_VERIFY_KID", default=True)
+    INSTALLED_APPS += ["mozilla_django_oidc"]
+    AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend", "releases.oidc.PersonBackend"]
+    _form_targets.append(_issuer)
 
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English")), ("zh-hans", _("Simplified Chinese"))]

@@ -11,7 +11,7 @@ class ReleasesConfig(AppConfig):
 
     def ready(self) -> None:
         """Register what only exists when models do: the guards around ``migrate``, and the deployment checks."""
-        from releases import checks  # noqa: F401, PLC0415 - registers by being imported
+        from releases import checks, sessions  # noqa: F401, PLC0415 - register by being imported
         from releases.models import guards  # noqa: PLC0415 - models are not loaded before ready()
 
         pre_migrate.connect(guards.before_migrate, sender=self)

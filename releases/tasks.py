@@ -78,5 +78,6 @@ def worker() -> Actor:
 @shared_task(ignore_result=True)
 def keep_heads() -> None:
     """Sign the head of the audit trail when that is due, and bring heads to where they are kept."""
+    flow.record_failed_log_ins(now=database_now())
     flow.sign_head(clock=database_now)
     flow.send_heads(clock=database_now)

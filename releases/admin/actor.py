@@ -10,6 +10,7 @@ from releases.domain.actor import Actor, Channel
 from releases.domain.roles import Action, allows
 from releases.domain.states import Event
 from releases.models import User
+from releases.sessions import is_fresh
 
 _ROLES = "weir.roles"
 
@@ -37,4 +38,5 @@ def actor_of(request: HttpRequest) -> Actor:
         user_id=user.pk,
         ip=request.META.get("REMOTE_ADDR", ""),
         request_id=request.META.get("weir.request_id", ""),
+        is_fresh=is_fresh(request),
     )

@@ -10,16 +10,16 @@ from django.contrib import admin
 from django.contrib.auth.forms import BaseUserCreationForm
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
-from django.db.models import Model, QuerySet
+from django.db.models import Model
 from django.forms import ModelForm
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from releases import flow
 from releases.admin.actor import actor_of, may
 from releases.admin.base import OperationsAdmin
 from releases.domain.roles import Action, RoleName
-from releases.flow.record import record
 from releases.models import Role, User
 
 M = TypeVar("M", bound=Model)
@@ -43,18 +43,23 @@ class PeopleAdmin(OperationsAdmin[M]):
     def has_change_permission(self, request: HttpRequest, obj: M | None = None) -> bool:
         return self.has_add_permission(request)
 
+    def save_model(self, request: HttpRequest, obj: M, form: ModelForm[M], change: bool) -> None:
+        """Hand what the form says to ``flow``, which saves it and writes the event."""
+        given = {name: form.cleaned_data[name] for name in form.changed_data if "password" not in name}
+        row = self.model._default_manager.get(pk=obj.pk) if change else self.model()
+        flow.save_access(
+            row,  # type: ignore[arg-type]  # the three classes below, all of them accounts, groups or roles
+            by=actor_of(request),
+            changes=given,
+            password=form.cleaned_data.get("password1", ""),
+        )
+        obj.pk = row.pk
+
     def save_related(self, request: HttpRequest, form: ModelForm[M], formsets: Any, change: bool) -> None:
-        """Write the event when everything is saved: what was, and what is now. Secrets are left out."""
-        super().save_related(request, form, formsets, change)
-        names = [name for name in form.changed_data if "password" not in name]
-        action = f"{'change' if change else 'create'}_{self.opts.model_name}"
-        before = {name: _said(form.initial.get(name)) for name in names} if change else None
-        after = {name: _said(form.cleaned_data.get(name)) for name in names} | {"name": str(form.instance)}
-        record(action, by=actor_of(request), obj=form.instance, before=before, after=after)
+        """Everything is saved already, with its event."""
 
     def delete_model(self, request: HttpRequest, obj: M) -> None:
-        record(f"delete_{self.opts.model_name}", by=actor_of(request), obj=obj, before={"name": str(obj)})
-        super().delete_model(request, obj)
+        flow.delete_access(obj, by=actor_of(request))  # type: ignore[arg-type]  # as above; accounts are never deleted
 
 
 class UserCreation(_NewUserForm):
@@ -154,12 +159,3 @@ class GroupAdmin(PeopleAdmin[Group]):
     search_fields = ("name",)
     fields = ("name",)
     empty_help = gettext_lazy("Add a group that owns services.")
-
-
-def _said(value: Any) -> Any:
-    """A form's value as the audit trail keeps it: rows by their names."""
-    if isinstance(value, Model):
-        return str(value)
-    if isinstance(value, QuerySet | list | tuple):
-        return [str(item) for item in value]
-    return value

@@ -7,6 +7,7 @@ from rest_framework.request import Request
 
 from releases.domain.actor import Actor, Channel
 from releases.models import ApiToken, User
+from releases.sessions import is_fresh
 
 
 def actor_of(request: Request) -> Actor:
@@ -23,6 +24,7 @@ def actor(user: User, *, request: Request | HttpRequest, by_token: bool = False)
         by_token=by_token,
         ip=request.META.get("REMOTE_ADDR") or "",
         request_id=request.META.get("weir.request_id", ""),
+        is_fresh=by_token or is_fresh(request._request if isinstance(request, Request) else request),
     )
 
 

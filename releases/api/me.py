@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.middleware.csrf import get_token
 from drf_spectacular.utils import extend_schema
-from rest_framework import serializers
+from rest_framework import serializers, status
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -15,9 +16,11 @@ from releases import selectors
 from releases.api.actors import user_of
 from releases.api.base import Door
 from releases.api.permissions import TokenScope
+from releases.domain import NotAllowed
 from releases.domain.roles import Action, RoleName, allows
 from releases.domain.states import OPERATOR_EVENTS
 from releases.models import ApiToken
+from releases.sessions import check_password
 
 
 class HeldRoleSerializer(serializers.Serializer[Any]):
@@ -69,3 +72,23 @@ class MeView(Door):
         if not by_token:
             me["csrf_token"] = get_token(request._request)
         return Response(MeSerializer(me).data)
+
+
+class PasswordSerializer(serializers.Serializer[Any]):
+    password = serializers.CharField(trim_whitespace=False, style={"input_type": "password"})
+
+
+class ConfirmView(Door):
+    """Give the password again, so that this session may decide about production for a while."""
+
+    permission_classes = [IsAuthenticated, TokenScope]
+
+    @extend_schema(request=PasswordSerializer, responses={204: None})
+    def post(self, request: Request) -> Response:
+        given = PasswordSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        try:
+            check_password(request._request, user_of(request), given.validated_data["password"])
+        except ValidationError as error:
+            raise NotAllowed(" ".join(error.messages)) from error
+        return Response(status=status.HTTP_204_NO_CONTENT)

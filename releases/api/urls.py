@@ -18,7 +18,7 @@ from releases.api.calendar.overview import CalendarFileView, CalendarView
 from releases.api.calendar.proposals import ProposalViewSet
 from releases.api.clusters import ClusterViewSet
 from releases.api.documentation import DocsView, SchemaView
-from releases.api.me import MeView
+from releases.api.me import ConfirmView, MeView
 from releases.api.metrics import MetricViewSet
 from releases.api.overview.views import OverviewView
 from releases.api.plans import PlanViewSet
@@ -99,6 +99,7 @@ urlpatterns = [
     path("overview/", OverviewView.as_view(), name="overview"),
     path("calendar/", CalendarView.as_view(), name="calendar"),
     path("calendar.ics", CalendarFileView.as_view(), name="calendar-file"),
+    path("me/confirm/", ConfirmView.as_view(), name="me-confirm"),
     path("me/", MeView.as_view(), name="me"),
     path("stream/", StreamView.as_view(), name="stream"),
     path("schema/", SchemaView.as_view(), name="schema"),

@@ -19,7 +19,10 @@ class Channel(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """A person (``user_id``) or a worker (None, named like ``scheduler@host``)."""
+    """A person (``user_id``) or a worker (None, named like ``scheduler@host``).
+
+    ``is_fresh`` is false for a browser session whose password was given too long ago for a production decision.
+    """
 
     name: str
     channel: Channel
@@ -28,6 +31,7 @@ class Actor:
     by_token: bool = False
     ip: str = ""
     request_id: str = ""
+    is_fresh: bool = True
 
     def __str__(self) -> str:
         return self.name

@@ -33,6 +33,12 @@ class NotAllowed(DomainError):
     code = "not_allowed"
 
 
+class PasswordNeeded(NotAllowed):
+    """The session is too old for a production decision: the person gives the password again."""
+
+    code = "password_needed"
+
+
 class BadPlan(DomainError):
     """A plan, a rule or a request that can not be carried out. ``field`` names what to correct."""
 

@@ -125,6 +125,21 @@ OPERATOR_EVENTS = tuple(
 """Events a person may cause, in the order in which buttons stand."""
 
 
+PRODUCTION_DECISIONS = frozenset(
+    {
+        Event.APPROVE,
+        Event.REJECT,
+        Event.START,
+        Event.RESUME,
+        Event.SET_WEIGHT,
+        Event.PROMOTE,
+        Event.RESTORE,
+        Event.ADOPT,
+    }
+)
+"""An old browser session gives the password again before one of these. Never before a rollback, a revert or a pause."""
+
+
 def target(state: State, event: Event) -> State:
     """Return where the event leads. Raises IllegalMove."""
     try:

@@ -5,6 +5,7 @@ audit trail. Doors call these functions, translate their errors, and do nothing 
 """
 
 from releases.domain.verifier import Report
+from releases.flow.access import delete_access, save_access
 from releases.flow.advance import advance
 from releases.flow.archive import archive_audit
 from releases.flow.attempts import tell_refusal
@@ -30,6 +31,13 @@ from releases.flow.recompute import is_reproduced
 from releases.flow.record import record_refusal
 from releases.flow.rehearse import ask_rehearsal, carry_out_rehearsal, due_rehearsals, is_short, rehearsed_now
 from releases.flow.request import create, edit
+from releases.flow.sign_in import (
+    note_failed_log_in,
+    record_failed_log_ins,
+    record_log_in,
+    record_log_out,
+    wait_before_log_in,
+)
 from releases.flow.tokens import issue_token, revoke_token
 from releases.flow.traffic_change import (
     all_back,
@@ -57,6 +65,7 @@ __all__ = [
     "change_freeze",
     "create",
     "create_freeze",
+    "delete_access",
     "delete_holiday",
     "delete_plan",
     "delete_window",
@@ -69,10 +78,14 @@ __all__ = [
     "is_short",
     "issue_token",
     "lift_freeze",
+    "note_failed_log_in",
     "perform",
     "perform_change",
     "press_red_button",
     "propose",
+    "record_failed_log_ins",
+    "record_log_in",
+    "record_log_out",
     "record_raw_changes",
     "record_refusal",
     "refuse",
@@ -80,6 +93,7 @@ __all__ = [
     "rehearsed_now",
     "request_change",
     "revoke_token",
+    "save_access",
     "save_catalogue",
     "save_holiday",
     "save_plan",
@@ -88,5 +102,6 @@ __all__ = [
     "sign_head",
     "tell_refusal",
     "verify_chain",
+    "wait_before_log_in",
     "withdraw_proposal",
 ]

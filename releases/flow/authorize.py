@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from django.utils.translation import gettext as _
 
-from releases.domain import NotAllowed
+from releases.domain import NotAllowed, PasswordNeeded
 from releases.domain.actor import Actor
 from releases.domain.roles import Action, RoleName, allows, roles_that_allow
-from releases.domain.states import Event
+from releases.domain.states import PRODUCTION_DECISIONS, Event
 from releases.models import Rollout, User
 from releases.roles import roles_of
 from services.models import Service
@@ -24,6 +24,8 @@ def check_may(what: Event | Action, *, by: Actor, service: Service | None) -> No
         raise NotAllowed(_("This account is not active."))
     if not allows(roles_of(user, service), what):
         raise NotAllowed(why_not(what, service=service))
+    if what in PRODUCTION_DECISIONS and not by.is_fresh:
+        raise PasswordNeeded(_("You signed in a while ago. Please give your password again, then decide."))
 
 
 def person_of(by: Actor) -> int:

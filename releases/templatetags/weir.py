@@ -8,7 +8,9 @@ from typing import Any
 
 import yaml
 from django import template
+from django.conf import settings
 from django.templatetags.static import static
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
@@ -22,6 +24,13 @@ from releases.domain.states import State
 from releases.models import AuditEvent, Verdict
 
 register = template.Library()
+
+
+@register.simple_tag
+def sign_on_url() -> str:
+    """Where single sign-on begins, empty when none is configured."""
+    return reverse("oidc_authentication_init") if settings.OIDC_ENABLED else ""
+
 
 # Icon + word + colour: (tone, icon). Violet needs a person, red went back, green is through, grey waits.
 STATE_LOOKS: Mapping[State, tuple[str, str]] = {

@@ -9,6 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
@@ -20,7 +21,7 @@ from releases.admin.actor import actor_of, person
 from releases.admin.decision.buttons import buttons_of
 from releases.admin.decision.page import decision_page
 from releases.admin.decision.trial import destinations, read_headers
-from releases.domain import Blocked, DomainError
+from releases.domain import Blocked, DomainError, PasswordNeeded
 from releases.domain.states import Event
 from releases.models import Rollout
 from releases.templatetags.weir import shown
@@ -109,6 +110,9 @@ def cause(request: HttpRequest, object_id: str, slug: str) -> HttpResponse:
             fingerprint=request.POST.get("fingerprint", ""),
             weight=_weight(request),
         )
+    except PasswordNeeded as error:
+        messages.warning(request, str(error))
+        return HttpResponseRedirect(f"{reverse('confirm')}?{urlencode({'next': page_of(rollout)})}")
     except (DomainError, MeshError) as error:
         messages.error(request, _said(error))
         return HttpResponseRedirect(page_of(rollout))
