@@ -30,6 +30,7 @@ from releases.api.rollouts.views import EventView, RolloutViewSet
 from releases.api.services import ServiceViewSet
 from releases.api.stream import StreamView
 from releases.api.traffic_changes import CHANGE_EVENT_INPUTS, ChangeEventView, TrafficChangeViewSet
+from releases.api.trains import TRAIN_EVENT_INPUTS, TrainEventView, TrainViewSet
 from releases.api.versions import VersionViewSet
 from releases.domain.states import Event
 from releases.domain.traffic_change import ChangeEvent
@@ -62,6 +63,7 @@ NOUNS: Mapping[str, type[ViewSetMixin]] = {
     "holidays": HolidayViewSet,
     "proposals": ProposalViewSet,
     "traffic-changes": TrafficChangeViewSet,
+    "trains": TrainViewSet,
     "audit": AuditViewSet,
 }
 
@@ -95,6 +97,18 @@ urlpatterns = [
             name=f"traffic-changes-{change_event.value}",
         )
         for change_event, change_input in CHANGE_EVENT_INPUTS.items()
+    ),
+    *(
+        path(
+            f"trains/<int:pk>/{event.slug}/",
+            TrainEventView.as_view(
+                event=event,
+                input_class=input_class,
+                scope="approve" if event in NEEDS_APPROVE_SCOPE else "write",
+            ),
+            name=f"trains-{event.slug}",
+        )
+        for event, input_class in TRAIN_EVENT_INPUTS.items()
     ),
     path("overview/", OverviewView.as_view(), name="overview"),
     path("calendar/", CalendarView.as_view(), name="calendar"),

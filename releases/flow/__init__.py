@@ -47,10 +47,13 @@ from releases.flow.traffic_change import (
     perform_change,
     request_change,
 )
+from releases.flow.trains import Asked, Statements, create_train, fingerprint_of_train, perform_train
 from releases.flow.verify import verify_chain
 
 __all__ = [
+    "Asked",
     "Report",
+    "Statements",
     "VersionConflict",
     "advance",
     "agree",
@@ -65,6 +68,7 @@ __all__ = [
     "change_freeze",
     "create",
     "create_freeze",
+    "create_train",
     "delete_access",
     "delete_holiday",
     "delete_plan",
@@ -72,6 +76,7 @@ __all__ = [
     "draft_change",
     "due_rehearsals",
     "edit",
+    "fingerprint_of_train",
     "finish_change",
     "import_freezes",
     "is_reproduced",
@@ -81,6 +86,7 @@ __all__ = [
     "note_failed_log_in",
     "perform",
     "perform_change",
+    "perform_train",
     "press_red_button",
     "propose",
     "record_failed_log_ins",

@@ -12,6 +12,7 @@ from releases.models.rehearsal import Rehearsal
 from releases.models.rollout import Rollout, RolloutEdit, StepRun
 from releases.models.standard import EmergencyRelease, StandardChange
 from releases.models.traffic_change import TrafficChange, TrafficVote
+from releases.models.train import Train, TrainMember
 
 __all__ = [
     "ApiToken",
@@ -40,6 +41,8 @@ __all__ = [
     "StepRun",
     "TrafficChange",
     "TrafficVote",
+    "Train",
+    "TrainMember",
     "UnrecordedChange",
     "User",
     "Verdict",

@@ -20,7 +20,7 @@ from releases.selectors.news import Item, News, Place, newest_place, news_after
 from releases.selectors.packs import as_csv, as_jsonl, evidence_pack
 from releases.selectors.preview import Preview, StepPreview, preview
 from releases.selectors.rehearsals import blindness, rehearsal_of, rehearsal_sentence
-from releases.selectors.rows import due_rollouts, latest_verdict, rollouts, services, waiting_for
+from releases.selectors.rows import due_rollouts, latest_verdict, rollouts, services, trains, waiting_for
 from releases.selectors.traffic import Traffic, traffic, traffic_of
 from releases.selectors.traffic_changes import (
     AllowedChangeEvent,
@@ -79,6 +79,7 @@ __all__ = [
     "services",
     "traffic",
     "traffic_of",
+    "trains",
     "unfinished_changes",
     "unknown_years_sentence",
     "verdict_sentence",

@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 
 from releases.domain.roles import RoleName, allows
 from releases.domain.states import Event, State
-from releases.models import Approval, Role, Rollout, StepRun, User, Verdict
+from releases.models import Approval, Role, Rollout, StepRun, Train, TrainMember, User, Verdict
 from services.models import Service
 
 
@@ -35,6 +35,12 @@ def rollouts() -> QuerySet[Rollout]:
         Prefetch("approvals", Approval.objects.select_related("by").order_by("id")),
         "edits",
     )
+
+
+def trains() -> QuerySet[Train]:
+    """Return release trains with their rollouts, in a fixed number of queries."""
+    members = TrainMember.objects.order_by("position").prefetch_related(Prefetch("rollout", rollouts()))
+    return Train.objects.select_related("created_by").prefetch_related(Prefetch("members", members))
 
 
 def services() -> QuerySet[Service]:

@@ -32,17 +32,19 @@ class RolloutInput(serializers.Serializer[Rollout]):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Look the candidate up among the service's versions."""
         if "candidate" in attrs:
-            attrs["candidate"] = self._candidate(
+            attrs["candidate"] = candidate_named(
                 attrs["candidate"], service=attrs.get("service") or self.context["service"]
             )
         return attrs
 
-    def _candidate(self, key: int | str, *, service: Service) -> Version:
-        try:
-            version: Version = find(Version.objects.select_related("service").filter(service=service), key)
-        except serializers.ValidationError as error:
-            raise serializers.ValidationError({"candidate": error.detail}) from error
-        return version
+
+def candidate_named(key: int | str, *, service: Service) -> Version:
+    """Return the service's version with this id or name. Raises ValidationError."""
+    try:
+        version: Version = find(Version.objects.select_related("service").filter(service=service), key)
+    except serializers.ValidationError as error:
+        raise serializers.ValidationError({"candidate": error.detail}) from error
+    return version
 
 
 class RolloutChanges(RolloutInput):

@@ -1,0 +1,180 @@
+"""Release trains: asked for, approved and taken back as one. Each member is an ordinary rollout, carried out by the same engine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from istio.mesh import MeshError
+from releases.clock import Clock, database_now
+from releases.domain import BadPlan, DomainError, IllegalMove, Stale
+from releases.domain.actor import Actor
+from releases.domain.states import Event, State, can
+from releases.domain.train import TRAIN_EVENTS, Member, Order, Turn, joint_fingerprint, train_state, turn_of
+from releases.flow.authorize import check_may, check_may_vote, person_of
+from releases.flow.perform import perform
+from releases.flow.record import record, record_refusal
+from releases.flow.request import create
+from releases.models import Rollout, RolloutPlan, Train, TrainMember
+from services.models import Service, Version
+
+_DECISIONS = frozenset({Event.APPROVE, Event.REJECT, Event.REVOKE})
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One service of a train: what shall be released there, and by which plan."""
+
+    service: Service
+    candidate: Version
+    plan: RolloutPlan
+
+
+@dataclass(frozen=True, slots=True)
+class Statements:
+    """What a request says to those who decide, the same for every member."""
+
+    reason: str
+    impact: str
+    test_evidence: str
+    rollback_note: str
+    ticket: str = ""
+    start_at: datetime | None = None
+
+
+@transaction.atomic
+def create_train(
+    *, name: str, order: Order, asked: Sequence[Asked], statements: Statements, by: Actor
+) -> Train:
+    """Make a draft of each member, in this order. Raises NotAllowed, BadPlan."""
+    if len(asked) < 2:
+        raise BadPlan(_("A release train has at least two services."), field="members")
+    if len({member.service.pk for member in asked}) < len(asked):
+        raise BadPlan(
+            _("A service is in a release train once; two versions of it need two rollouts."), field="members"
+        )
+    train = Train.objects.create(name=name, order=order.value, created_by_id=person_of(by))
+    for position, member in enumerate(asked):
+        rollout = create(
+            service=member.service,
+            candidate=member.candidate,
+            plan=member.plan,
+            by=by,
+            reason=statements.reason,
+            impact=statements.impact,
+            test_evidence=statements.test_evidence,
+            rollback_note=statements.rollback_note,
+            ticket=statements.ticket,
+            start_at=statements.start_at,
+        )
+        TrainMember.objects.create(train=train, rollout=rollout, position=position)
+    record(
+        "create_train",
+        by=by,
+        obj=train,
+        why=statements.reason,
+        after={"order": order.value, "rollouts": [str(row) for row in rollouts_of(train)]},
+    )
+    return train
+
+
+def perform_train(
+    train: Train,
+    event: Event,
+    *,
+    by: Actor,
+    why: str = "",
+    fingerprint: str = "",
+    clock: Clock = database_now,
+) -> Train:
+    """Do one event to every member whose state knows it; a rollback takes the last member first. Raises DomainError, MeshError.
+
+    What is refused for one member is refused for the train: an approval names the joint fingerprint and counts for all or none,
+    and members that were submitted before another was refused are withdrawn again.
+    """
+    try:
+        rows = _concerned(train, event, by=by, fingerprint=fingerprint)
+    except DomainError as error:
+        record_refusal(by=by, action=event.value, obj=train, why=str(error))
+        raise
+    if event is Event.SUBMIT:
+        _submit(rows, by=by, why=why, clock=clock)
+    elif event is Event.ROLL_BACK:
+        for row in reversed(rows):
+            perform(row, event, by=by, why=why, clock=clock)
+    else:
+        with transaction.atomic():
+            for row in rows:
+                perform(row, event, by=by, why=why, fingerprint=row.fingerprint, clock=clock)
+    return train
+
+
+def _concerned(train: Train, event: Event, *, by: Actor, fingerprint: str) -> list[Rollout]:
+    """Check who asks, then the state, then the fingerprint, and return the members that the event is for."""
+    rows = rollouts_of(train)
+    for row in rows:
+        if event in _DECISIONS:
+            check_may_vote(row, by=by, what=event)
+        else:
+            check_may(event, by=by, service=row.service)
+    state = train_state(State(row.state) for row in rows)
+    if event not in TRAIN_EVENTS[state]:
+        raise IllegalMove(
+            _("Release train %(train)s is %(state)s, which does not go with %(event)s.")
+            % {"train": train, "state": state.replace("_", " "), "event": event.replace("_", " ")}
+        )
+    if event is Event.APPROVE and fingerprint != fingerprint_of_train(train, rows=rows):
+        raise Stale(
+            _("The train is not what you looked at: its joint fingerprint is another one. Look at it again.")
+        )
+    return [row for row in rows if can(State(row.state), event)]
+
+
+def _submit(rows: Sequence[Rollout], *, by: Actor, why: str, clock: Clock) -> None:
+    submitted: list[Rollout] = []
+    for row in rows:
+        try:
+            submitted.append(perform(row, Event.SUBMIT, by=by, why=why, clock=clock))
+        except (DomainError, MeshError) as error:
+            for done in reversed(submitted):
+                perform(done, Event.WITHDRAW, by=by, why=f"{row}: {error}", clock=clock)
+            raise
+
+
+def rollouts_of(train: Train) -> list[Rollout]:
+    """Return the train's rollouts in their order, with service and policy joined."""
+    rows = Rollout.objects.filter(train_member__train=train).order_by("train_member__position")
+    return list(
+        rows.select_related("service__cluster", "service__policy", "stable", "candidate").prefetch_related(
+            "step_runs"
+        )
+    )
+
+
+def _is_ready(row: Rollout, *, now: datetime) -> bool:
+    """Say whether the promotion is written and was watched for as long as it should be."""
+    last = max(row.step_runs.all(), key=lambda run: run.position, default=None)
+    if last is None or last.position < len(row.frozen_plan["steps"]) or last.written is None:
+        return False
+    return last.bake_until is not None and last.bake_until <= now
+
+
+def fingerprint_of_train(train: Train, *, rows: Sequence[Rollout]) -> str:
+    """Return what one approval of the train approves; empty before every member was submitted."""
+    return joint_fingerprint(order=Order(train.order), fingerprints=[row.fingerprint for row in rows])
+
+
+def turn_in_train(rollout: Rollout, *, now: datetime) -> Turn:
+    """Say what the rollout's train lets it do now. A rollout without a train may do everything."""
+    member = TrainMember.objects.select_related("train").filter(rollout=rollout).first()
+    if member is None:
+        return Turn()
+    members = [
+        Member(number=str(row), state=State(row.state), ready=_is_ready(row, now=now))
+        for row in rollouts_of(member.train)
+    ]
+    return turn_of(member.position, order=Order(member.train.order), members=members)
