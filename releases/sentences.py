@@ -98,6 +98,7 @@ def _reasons() -> Mapping[str, str]:
         Reason.HELD_BY_FREEZE: _(
             "Step %(step)s is held by the freeze %(name)s until %(until)s; rolling back stays possible."
         ),
+        Reason.WAITING_FOR_TRAIN: _("Waits for %(rollout)s, which is in the same release train."),
         Reason.PROMOTING: _("The candidate is being given all traffic."),
         Reason.PAUSED_BY_PERSON: _("Paused by a person; traffic stays as it is."),
         Reason.DRIFTED: _(
@@ -122,6 +123,7 @@ def _reasons() -> Mapping[str, str]:
         Reason.EVIDENCE_UNCLEAR: _("The evidence stayed unclear for as long as the plan allows."),
         Reason.ROLLED_BACK_BY_PERSON: _("Rolled back by a person."),
         Reason.ROLLED_BACK_BY_FREEZE: _("Rolled back because the freeze %(name)s began, which says so."),
+        Reason.TRAIN_FAILED: _("The release train ended with %(rollout)s, so all of it goes back."),
         Reason.COMPLETED: _("Completed: %(candidate)s is the stable version now."),
         Reason.ENDED_BY_PERSON: _("Ended by a person."),
     }
@@ -130,6 +132,7 @@ def _reasons() -> Mapping[str, str]:
 def _actions() -> Mapping[str, str]:
     return {
         "create": _("Asked for a rollout of %(candidate)s by a draft"),
+        "create_train": _("Asked for a release train"),
         "edit": _("Edited the draft"),
         "submit": _("Submitted for approval"),
         "cancel": _("Cancelled"),
@@ -175,6 +178,7 @@ _OWN_REASONS = frozenset(
         Reason.OVERDUE,
         Reason.ROLLED_BACK_BY_FREEZE,
         Reason.SPLIT_MISMATCH,
+        Reason.TRAIN_FAILED,
         Reason.VERSION_CHANGED,
         Reason.WAITING_FOR_PERSON,
     }

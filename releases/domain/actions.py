@@ -30,6 +30,13 @@ class Expire:
 
 
 @dataclass(frozen=True, slots=True)
+class Cancel:
+    """End a rollout that has not begun, because its release train failed without it."""
+
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Verify:
     """A forward write is due: render the content again, hash it, count the votes, and decide again."""
 
@@ -72,4 +79,4 @@ class Hold:
     params: Mapping[str, Any] = field(default_factory=dict)
 
 
-Action = Wait | Start | Expire | Verify | Shift | Measure | Promote | Complete | RollBack | Hold
+Action = Wait | Start | Expire | Cancel | Verify | Shift | Measure | Promote | Complete | RollBack | Hold

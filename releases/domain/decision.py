@@ -11,6 +11,7 @@ from typing import assert_never
 
 from releases.domain.actions import (
     Action,
+    Cancel,
     Complete,
     Expire,
     Hold,
@@ -32,6 +33,7 @@ __all__ = [
     "LOOK_AGAIN",
     "SCRAPE_LAG",
     "Action",
+    "Cancel",
     "Complete",
     "Expire",
     "Facts",
@@ -55,6 +57,10 @@ LOOK_AGAIN = timedelta(seconds=15)
 
 SCRAPE_LAG = timedelta(seconds=1)
 """Windows end this long before they are read, so that the scrape that closes them has been stored."""
+
+
+TRAIN_LOOK = timedelta(seconds=1)
+"""A member that gives back after another one looks this often whether it is its turn."""
 
 
 def end_of_window(moment: datetime, *, seconds: int) -> datetime:
@@ -105,6 +111,10 @@ def _waiting_for_votes(facts: Facts, now: datetime) -> Action:
 def _approved(facts: Facts, now: datetime) -> Action:
     if facts.start_at and now < facts.start_at:
         return Wait(facts.start_at, Reason.WAITING_FOR_START, {"at": facts.start_at.isoformat()})
+    if facts.train.must_cancel:
+        return Cancel({"rollout": facts.train.waits_for})
+    if not facts.train.may_start:
+        return Wait(now + LOOK_AGAIN, Reason.WAITING_FOR_TRAIN, {"rollout": facts.train.waits_for})
     return _unapproved(facts) or _closed(facts, now, position=0) or _unverified(facts) or Start()
 
 
@@ -112,12 +122,13 @@ def _paused(facts: Facts, now: datetime) -> Action:
     """Traffic stays, the bake stands still; guards still judge, and a smaller weight is still written."""
     if facts.run and facts.run.goes_down and not facts.drifted:
         return Shift(facts.run.position)
-    return _guarded(facts, now) or Wait(_next_look(facts, now), Reason.PAUSED_BY_PERSON)
+    urgent = _train_failed(facts, now) or _guarded(facts, now)
+    return urgent or Wait(_next_look(facts, now), Reason.PAUSED_BY_PERSON)
 
 
 def _running(facts: Facts, now: datetime) -> Action:
     run = facts.run
-    if urgent := _guarded(facts, now):
+    if urgent := _train_failed(facts, now) or _guarded(facts, now):
         return urgent
     if facts.drifted:
         return Hold(Reason.DRIFTED)
@@ -147,7 +158,9 @@ def _baking(facts: Facts, run: Run, now: datetime) -> Action | None:
 def _after_the_bake(facts: Facts, run: Run, now: datetime) -> Action:
     """The time of the step is over: what is missing before the next one, or the end?"""
     if _is_promotion(facts, run):
-        return Complete()
+        waits = {"rollout": facts.train.waits_for}
+        until = _next_look(facts, now)
+        return Complete() if facts.train.may_complete else Wait(until, Reason.WAITING_FOR_TRAIN, waits)
     if facts.due_at and now - facts.due_at > facts.grace:
         return Hold(Reason.OVERDUE, {"step": run.position, "due": facts.due_at.isoformat()})
     if unclear := _unclear(facts, run, now):
@@ -166,6 +179,18 @@ def _is_promotion(facts: Facts, run: Run) -> bool:
 
 def _write(facts: Facts, run: Run) -> Action:
     return Promote() if _is_promotion(facts, run) else Shift(run.position)
+
+
+def _train_failed(facts: Facts, now: datetime) -> Action | None:
+    """Another member failed: this one gives everything back, after those behind it in the train."""
+    if not facts.train.must_fall_back:
+        return None
+    params = {"rollout": facts.train.waits_for}
+    return (
+        RollBack(Reason.TRAIN_FAILED, params)
+        if facts.train.may_fall_back
+        else Wait(now + TRAIN_LOOK, Reason.TRAIN_FAILED, params)
+    )
 
 
 def _guarded(facts: Facts, now: datetime) -> Action | None:

@@ -12,6 +12,7 @@ from releases.domain.evidence import Outcome
 from releases.domain.plan import Plan
 from releases.domain.reasons import Reason
 from releases.domain.states import State
+from releases.domain.train import Turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,7 @@ class Facts:
     ``approval_problem`` is empty while the votes hold, and None while nobody has looked: rendering and hashing the
     content again is asked for (``Verify``) only when a forward write is due. ``due_at`` is when this look was due,
     ``grace`` how late it may come and still take a step. ``expires_at`` ends a request or an approval that is not used.
+    ``train`` is what the rollout's release train lets it do; without one, everything.
     """
 
     state: State
@@ -90,3 +92,4 @@ class Facts:
     due_at: datetime | None = None
     grace: timedelta = timedelta(hours=1)
     expires_at: datetime | None = None
+    train: Turn = field(default_factory=Turn)

@@ -22,6 +22,7 @@ from releases.domain.actor import Actor
 from releases.domain.decision import (
     LOOK_AGAIN,
     Action,
+    Cancel,
     Complete,
     Expire,
     Hold,
@@ -147,8 +148,8 @@ def _carry_out(rollout: Rollout, action: Action, *, by: Actor, clock: Clock) -> 
                 started_at=clock(),
                 leased_until=rollout.leased_until,
             )
-        case Expire():
-            expire(rollout, by=by, clock=clock)
+        case Expire() | Cancel():
+            _end_unused(rollout, action, by=by, clock=clock)
         case Verify():
             raise AssertionError("unreachable: decided() answers this one")
         case Shift(position=position):
@@ -167,6 +168,15 @@ def _carry_out(rollout: Rollout, action: Action, *, by: Actor, clock: Clock) -> 
             pause(rollout, by=by, event=Event.PAUSE, reason=reason, params=params, clock=clock)
         case _:
             assert_never(action)
+
+
+def _end_unused(rollout: Rollout, action: Expire | Cancel, *, by: Actor, clock: Clock) -> None:
+    """End what has not begun: nobody used it in time, or its release train failed without it."""
+    if isinstance(action, Expire):
+        expire(rollout, by=by, clock=clock)
+    else:
+        params = dict(action.params)
+        move(rollout, Event.CANCEL, by=by, reason=Reason.TRAIN_FAILED, params=params, ended_at=clock())
 
 
 def note_problem(rollout: Rollout, *, reason: Reason | str, detail: str, at: datetime) -> None:

@@ -14,6 +14,7 @@ from releases.domain.evidence import Outcome
 from releases.domain.states import CARRYING, State
 from releases.flow.expiry import expiry_of
 from releases.flow.opening import opening_of
+from releases.flow.train_turn import turn_in_train
 from releases.models import Rollout, StepRun, Verdict
 
 
@@ -37,6 +38,7 @@ def facts_of(rollout: Rollout, *, now: datetime) -> Facts:
         due_at=rollout.next_wake_up,
         grace=timedelta(seconds=settings.STEP_GRACE_SECONDS),
         expires_at=expiry_of(rollout),
+        train=turn_in_train(rollout, now=now),
     )
 
 

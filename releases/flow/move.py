@@ -101,7 +101,9 @@ def change(rollout: Rollout, *, event: Event | None, **fields: Any) -> None:
 def lease(rollout_id: int, *, now: datetime) -> Rollout | None:
     """Take the row for one pass, or return None when another worker has it or it is not due any more."""
     rollout = (
-        Rollout.objects.select_related("service__cluster", "service__policy", "stable", "candidate")
+        Rollout.objects.select_related(
+            "service__cluster", "service__policy", "stable", "candidate", "train_member__train"
+        )
         .filter(pk=rollout_id)
         .first()
     )

@@ -14,11 +14,12 @@ from releases.clock import Clock, database_now
 from releases.domain import BadPlan, DomainError, IllegalMove, Stale
 from releases.domain.actor import Actor
 from releases.domain.states import Event, State, can
-from releases.domain.train import TRAIN_EVENTS, Member, Order, Turn, joint_fingerprint, train_state, turn_of
+from releases.domain.train import TRAIN_EVENTS, Order, joint_fingerprint, train_state
 from releases.flow.authorize import check_may, check_may_vote, person_of
 from releases.flow.perform import perform
 from releases.flow.record import record, record_refusal
 from releases.flow.request import create
+from releases.flow.train_turn import rollouts_of
 from releases.models import Rollout, RolloutPlan, Train, TrainMember
 from services.models import Service, Version
 
@@ -145,36 +146,6 @@ def _submit(rows: Sequence[Rollout], *, by: Actor, why: str, clock: Clock) -> No
             raise
 
 
-def rollouts_of(train: Train) -> list[Rollout]:
-    """Return the train's rollouts in their order, with service and policy joined."""
-    rows = Rollout.objects.filter(train_member__train=train).order_by("train_member__position")
-    return list(
-        rows.select_related("service__cluster", "service__policy", "stable", "candidate").prefetch_related(
-            "step_runs"
-        )
-    )
-
-
-def _is_ready(row: Rollout, *, now: datetime) -> bool:
-    """Say whether the promotion is written and was watched for as long as it should be."""
-    last = max(row.step_runs.all(), key=lambda run: run.position, default=None)
-    if last is None or last.position < len(row.frozen_plan["steps"]) or last.written is None:
-        return False
-    return last.bake_until is not None and last.bake_until <= now
-
-
 def fingerprint_of_train(train: Train, *, rows: Sequence[Rollout]) -> str:
     """Return what one approval of the train approves; empty before every member was submitted."""
     return joint_fingerprint(order=Order(train.order), fingerprints=[row.fingerprint for row in rows])
-
-
-def turn_in_train(rollout: Rollout, *, now: datetime) -> Turn:
-    """Say what the rollout's train lets it do now. A rollout without a train may do everything."""
-    member = TrainMember.objects.select_related("train").filter(rollout=rollout).first()
-    if member is None:
-        return Turn()
-    members = [
-        Member(number=str(row), state=State(row.state), ready=_is_ready(row, now=now))
-        for row in rollouts_of(member.train)
-    ]
-    return turn_of(member.position, order=Order(member.train.order), members=members)
