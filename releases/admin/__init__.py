@@ -1,5 +1,14 @@
 """The operators' door: pages that read by ``selectors``, act by ``flow``, and turn refusals into messages."""
 
-from releases.admin import catalogue, people, plans, records, rollouts, sign_in, tokens
+from releases.admin import catalogue, people, plans, records, rollouts, sign_in, tokens, traffic_changes
 
-__all__ = ["catalogue", "people", "plans", "records", "rollouts", "sign_in", "tokens"]
+__all__ = [
+    "catalogue",
+    "people",
+    "plans",
+    "records",
+    "rollouts",
+    "sign_in",
+    "tokens",
+    "traffic_changes",
+]

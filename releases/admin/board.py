@@ -32,6 +32,7 @@ def board_context(request: HttpRequest, context: dict[str, Any]) -> dict[str, An
     live = list(rows.filter(state__in=LIVE))
     waiting = {rollout.pk for rollout in selectors.waiting_for(user)}
     context |= {
+        "changes": selectors.changes_waiting_for(user),
         "needs_me": [_line(rollout) for rollout in live if rollout.pk in waiting],
         "mine": [_line(rollout) for rollout in rows.filter(requested_by=user).exclude(state__in=FINISHED)],
         "live": [_line(rollout) for rollout in live],

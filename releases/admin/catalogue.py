@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from django.contrib import admin
 from django.db.models import Model
 from django.forms import ModelForm
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -62,6 +62,20 @@ class ServiceAdmin(CatalogueAdmin[Service]):
     readonly_fields = ("stable",)
     empty_help = _("Add a service with its host and its Istio objects, or let discovery find it.")
     form_help = _("The stable version is set by discovery and by the end of a rollout, never by hand.")
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """The form, with the button that gives everything back."""
+        service = self.get_object(request, object_id)
+        back_to = flow.back_target(service) if service else None
+        return super().change_view(
+            request, object_id, form_url, {**(extra_context or {}), "back_to": back_to}
+        )
 
     @admin.display(description=_("cluster and namespace"), ordering="namespace")
     def place(self, service: Service) -> str:

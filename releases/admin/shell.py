@@ -24,7 +24,9 @@ class Shell:
 def shell_context(request: HttpRequest) -> dict[str, Any]:
     """Return ``shell`` and ``now`` for the templates."""
     user = request.user
-    waiting = len(selectors.waiting_for(user)) if isinstance(user, User) and user.is_staff else 0
+    waiting = 0
+    if isinstance(user, User) and user.is_staff:
+        waiting = len(selectors.waiting_for(user)) + len(selectors.changes_waiting_for(user))
     now: datetime = timezone.now()
     return {"shell": Shell(needs_me=waiting, place=_place(request)), "now": now}
 
