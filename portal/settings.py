@@ -220,6 +220,7 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {
         "RolloutState": "releases.models.rollout.STATE_LABELS",
+        "ReviewOutcome": "releases.models.standard.EmergencyRelease.Outcome",
         "ProposalState": "releases.models.proposal.Proposal.State",
         "TrafficChangeState": "releases.models.traffic_change.CHANGE_STATE_LABELS",
     },

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import Model
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
@@ -37,6 +37,11 @@ class CatalogueAdmin(OperationsAdmin[M]):
         names = form.changed_data if change else list(form.cleaned_data)
         changes = {name: form.cleaned_data[name] for name in names}
         row = self.model._default_manager.get(pk=obj.pk) if change else self.model()
+        if flow.guarded(row, changes=changes):
+            text = _(
+                "What says who must agree takes two people: it is proposed, and changes when somebody else agrees."
+            )
+            self.message_user(request, text, messages.WARNING)
         obj.pk = flow.save_catalogue(row, by=actor_of(request), changes=changes).pk
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
@@ -133,5 +138,5 @@ class PolicyAdmin(CatalogueAdmin[Policy]):
     readonly_fields = ("number",)
     empty_help = _("Add a policy: how many approvals a rollout needs, and from which groups.")
     form_help = _(
-        "A change counts up the policy's number, which is in every fingerprint: open approvals are void then."
+        "A change takes two people. It counts up the policy's number, which is in every fingerprint: open approvals are void then."
     )

@@ -35,8 +35,12 @@ class CatalogueViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Noun[Ro
         row = self.get_object()
         given = self.get_serializer(row, data=request.data, partial=True)
         given.is_valid(raise_exception=True)
+        changes = given.validated_data
+        takes_two = bool(flow.guarded(row, changes=changes))
+        why = str(request.query_params.get("reason", ""))
+        saved = flow.save_catalogue(row, by=actor_of(request), changes=changes, why=why)
         return Response(
-            self._shown(flow.save_catalogue(row, by=actor_of(request), changes=given.validated_data))
+            self._shown(saved), status=status.HTTP_202_ACCEPTED if takes_two else status.HTTP_200_OK
         )
 
     def _shown(self, row: Model) -> dict[str, Any]:

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib.auth.models import Group
+from django.db.models import Prefetch
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from releases import selectors
+from releases.api.calendar.serializers import ProposalSerializer
 from releases.api.catalogue import CatalogueViewSet
+from releases.models import Proposal
 from services.models import Policy
 
 
@@ -15,6 +22,10 @@ class PolicySerializer(serializers.ModelSerializer[Policy]):
     required_groups = serializers.SlugRelatedField(
         slug_field="name", many=True, required=False, queryset=Group.objects.all()
     )
+    signers = serializers.SlugRelatedField(
+        slug_field="name", many=True, required=False, queryset=Group.objects.all()
+    )
+    open_proposals = serializers.SerializerMethodField()
     approvals_needed = serializers.IntegerField(min_value=1, max_value=20, required=False, default=1)
 
     class Meta:
@@ -23,15 +34,29 @@ class PolicySerializer(serializers.ModelSerializer[Policy]):
             "id",
             "name",
             "approvals_needed",
+            "signing",
+            "signers",
             "required_groups",
             "guard_allowed",
             "token_approval_allowed",
             "number",
+            "open_proposals",
         ]
         read_only_fields = ["number"]
 
+    @extend_schema_field(ProposalSerializer(many=True))
+    def get_open_proposals(self, policy: Policy) -> Any:
+        """Changes that wait for a second person."""
+        return ProposalSerializer(getattr(policy, "open_proposals", []), many=True).data
+
 
 class PolicyViewSet(CatalogueViewSet[Policy]):
-    queryset = Policy.objects.prefetch_related("required_groups").order_by("name")
+    queryset = Policy.objects.prefetch_related(
+        "required_groups",
+        "signers",
+        Prefetch(
+            "proposals", selectors.proposals().filter(state=Proposal.State.OPEN), to_attr="open_proposals"
+        ),
+    ).order_by("name")
     serializer_class = PolicySerializer
     filterset_fields = ["name"]

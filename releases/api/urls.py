@@ -16,6 +16,7 @@ from releases.api.base import Door
 from releases.api.calendar.freezes import FreezeViewSet, HolidayViewSet, WindowViewSet
 from releases.api.calendar.overview import CalendarFileView, CalendarView
 from releases.api.calendar.proposals import ProposalViewSet
+from releases.api.calendar.standard import StandardChangeViewSet
 from releases.api.clusters import ClusterViewSet
 from releases.api.documentation import DocsView, SchemaView
 from releases.api.me import ConfirmView, MeView
@@ -26,7 +27,7 @@ from releases.api.policies import PolicyViewSet
 from releases.api.rehearsals import RehearsalViewSet
 from releases.api.rollouts.inputs import EVENT_INPUTS
 from releases.api.rollouts.pack import EvidenceView
-from releases.api.rollouts.views import EventView, RolloutViewSet
+from releases.api.rollouts.views import EventView, ReviewView, RolloutViewSet
 from releases.api.services import ServiceViewSet
 from releases.api.stream import StreamView
 from releases.api.traffic_changes import CHANGE_EVENT_INPUTS, ChangeEventView, TrafficChangeViewSet
@@ -64,6 +65,7 @@ NOUNS: Mapping[str, type[ViewSetMixin]] = {
     "proposals": ProposalViewSet,
     "traffic-changes": TrafficChangeViewSet,
     "trains": TrainViewSet,
+    "standard-changes": StandardChangeViewSet,
     "audit": AuditViewSet,
 }
 
@@ -111,6 +113,7 @@ urlpatterns = [
         for event, input_class in TRAIN_EVENT_INPUTS.items()
     ),
     path("overview/", OverviewView.as_view(), name="overview"),
+    path("rollouts/<int:pk>/review/", ReviewView.as_view(), name="rollouts-review"),
     path("calendar/", CalendarView.as_view(), name="calendar"),
     path("calendar.ics", CalendarFileView.as_view(), name="calendar-file"),
     path("me/confirm/", ConfirmView.as_view(), name="me-confirm"),

@@ -20,9 +20,11 @@ from releases.flow.calendar import (
     save_window,
 )
 from releases.flow.catalogue import VersionConflict, register_version, save_catalogue
+from releases.flow.emergency import release_in_emergency, review_emergency
 from releases.flow.exports import begin_evidence_pack, begin_export
 from releases.flow.four_eyes import agree, propose, refuse, withdraw_proposal
 from releases.flow.freezes import create_freeze, press_red_button
+from releases.flow.guarded import guarded
 from releases.flow.heads import send_heads, sign_head
 from releases.flow.perform import perform
 from releases.flow.plans import delete_plan, save_plan
@@ -38,6 +40,7 @@ from releases.flow.sign_in import (
     record_log_out,
     wait_before_log_in,
 )
+from releases.flow.standard import propose_standard, revoke_standard
 from releases.flow.tokens import issue_token, revoke_token
 from releases.flow.traffic_change import (
     all_back,
@@ -78,6 +81,7 @@ __all__ = [
     "edit",
     "fingerprint_of_train",
     "finish_change",
+    "guarded",
     "import_freezes",
     "is_reproduced",
     "is_short",
@@ -89,6 +93,7 @@ __all__ = [
     "perform_train",
     "press_red_button",
     "propose",
+    "propose_standard",
     "record_failed_log_ins",
     "record_log_in",
     "record_log_out",
@@ -97,7 +102,10 @@ __all__ = [
     "refuse",
     "register_version",
     "rehearsed_now",
+    "release_in_emergency",
     "request_change",
+    "review_emergency",
+    "revoke_standard",
     "revoke_token",
     "save_access",
     "save_catalogue",

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from istio.documents import TrafficError
@@ -14,27 +16,39 @@ from releases.domain.actor import Actor
 from releases.domain.fingerprint import digest, shown
 from releases.domain.reasons import Reason
 from releases.domain.states import CARRYING, Event, State, target
-from releases.flow.authorize import check_may_vote, person_of
+from releases.flow.authorize import check_may_vote, person_behind, person_of
 from releases.flow.content import fingerprint_of
+from releases.flow.evidence_pack import evidence_pack
 from releases.flow.expiry import lasts_until
-from releases.flow.move import move
-from releases.flow.quorum import counting_votes, is_full
-from releases.models import Approval, Rollout
+from releases.flow.move import change, move
+from releases.flow.quorum import is_full, standing_of
+from releases.flow.record import record
+from releases.flow.request import void_votes
+from releases.models import Approval, EmergencyRelease, Rollout
 
 
-@transaction.atomic
 def approve(rollout: Rollout, *, by: Actor, fingerprint: str, why: str) -> None:
     """Vote for exactly this content. Permission first, then state, then fingerprint: NotAllowed, IllegalMove, Stale.
 
-    Voting twice for the same content changes nothing. The vote that fills the quorum moves the rollout.
+    Voting twice for the same content changes nothing. The vote that fills the quorum moves the rollout. What the voter saw
+    is collected before the transaction, since that asks the mesh and Prometheus.
     """
     check_may_vote(rollout, by=by, what=Event.APPROVE)
     target(State(rollout.state), Event.APPROVE)
+    renew_content(rollout, by=by)
     check_fingerprint(rollout, given=fingerprint)
-    if rollout.approvals.filter(by_id=by.user_id, voided_at=None, fingerprint=fingerprint).exists():
+    if rollout.approvals.filter(_mine(by), voided_at=None, fingerprint=fingerprint).exists():
         return
-    _vote(rollout, Approval.Decision.APPROVE, by=by, why=why)
+    evidence = evidence_pack(rollout, now=database_now())
+    with transaction.atomic():
+        vote = _vote(rollout, Approval.Decision.APPROVE, by=by, why=why, evidence=evidence)
+        _count(rollout, vote, by=by, why=why)
+
+
+def _count(rollout: Rollout, vote: Approval, *, by: Actor, why: str) -> None:
+    """Move the rollout if this vote was the last that was needed."""
     now = database_now()
+    told = {"vote": vote.pk, "evidence_hash": vote.evidence_hash}
     if not is_full(rollout):
         move(
             rollout,
@@ -44,11 +58,19 @@ def approve(rollout: Rollout, *, by: Actor, fingerprint: str, why: str) -> None:
             reason=rollout.reason_code,
             to=State(rollout.state),
             wake=rollout.next_wake_up,
+            after=told,
         )
         return
     if State(rollout.state) is State.PAUSED:
         move(
-            rollout, Event.APPROVE, by=by, why=why, reason=Reason.PAUSED_BY_PERSON, wake=now, approved_at=now
+            rollout,
+            Event.APPROVE,
+            by=by,
+            why=why,
+            reason=Reason.PAUSED_BY_PERSON,
+            wake=now,
+            approved_at=now,
+            after=told,
         )
         return
     code = Reason.WAITING_FOR_START if rollout.start_at else Reason.STARTING
@@ -61,18 +83,28 @@ def approve(rollout: Rollout, *, by: Actor, fingerprint: str, why: str) -> None:
         params=_at(rollout),
         wake=rollout.start_at or now,
         approved_at=now,
+        after=told,
     )
 
 
-@transaction.atomic
 def reject(rollout: Rollout, *, by: Actor, why: str) -> None:
     """End the request. One rejection is enough; the reason is mandatory."""
     check_may_vote(rollout, by=by, what=Event.REJECT)
     target(State(rollout.state), Event.REJECT)
     if not why.strip():
         raise BadPlan(_("A rejection says why."), field="reason")
-    _vote(rollout, Approval.Decision.REJECT, by=by, why=why)
-    move(rollout, Event.REJECT, by=by, why=why, reason=Reason.ENDED_BY_PERSON, ended_at=database_now())
+    evidence = evidence_pack(rollout, now=database_now())
+    with transaction.atomic():
+        vote = _vote(rollout, Approval.Decision.REJECT, by=by, why=why, evidence=evidence)
+        move(
+            rollout,
+            Event.REJECT,
+            by=by,
+            why=why,
+            reason=Reason.ENDED_BY_PERSON,
+            ended_at=database_now(),
+            after={"vote": vote.pk, "evidence_hash": vote.evidence_hash},
+        )
 
 
 @transaction.atomic
@@ -80,7 +112,7 @@ def revoke(rollout: Rollout, *, by: Actor, why: str) -> None:
     """Take one's own vote back: before the start the rollout waits again, while running it pauses. Never rolled back."""
     check_may_vote(rollout, by=by, what=Event.REVOKE)
     target(State(rollout.state), Event.REVOKE)
-    mine = rollout.approvals.filter(by_id=by.user_id, voided_at=None, decision=Approval.Decision.APPROVE)
+    mine = rollout.approvals.filter(_mine(by), voided_at=None, decision=Approval.Decision.APPROVE)
     if not mine.exists():
         raise IllegalMove(_("You have no vote on %(rollout)s that could be revoked.") % {"rollout": rollout})
     mine.update(voided_at=database_now(), voided_by=by.name, voided_why=why or "revoked")
@@ -122,23 +154,55 @@ def approval_problem(rollout: Rollout) -> str:
             "now": shown(now),
             "then": shown(rollout.fingerprint),
         }
-    votes = counting_votes(rollout)
-    if not is_full(rollout, votes=votes):
-        needed = rollout.service.policy.approvals_needed
-        return _("%(count)d of %(needed)d approvals count") % {"count": len(votes), "needed": needed}
+    if is_exempt(rollout, now=database_now()):
+        return ""
+    found = standing_of(rollout)
+    if not found.full:
+        return _("%(count)d of %(needed)d approvals count; missing: %(missing)s") % {
+            "count": found.count,
+            "needed": found.needed,
+            "missing": ", ".join(found.missing),
+        }
     return ""
 
 
-def _vote(rollout: Rollout, decision: str, *, by: Actor, why: str) -> None:
-    evidence = {
-        "fingerprint": rollout.fingerprint,
-        "state": rollout.state,
-        "plan": rollout.frozen_plan,
-        "candidate": {"name": rollout.candidate.name, "image": rollout.candidate.image},
-        "stable": {"name": rollout.stable.name, "image": rollout.stable.image},
-        "policy": {"name": rollout.service.policy.name, "number": rollout.service.policy.number},
+def is_exempt(rollout: Rollout, *, now: datetime) -> bool:
+    """Say whether it goes without votes: a plan approved in advance that still holds, an emergency not found unjustified.
+
+    A standard change approves the start: once it runs, the end of its validity stops nothing, taking it back does.
+    """
+    standard = rollout.standard_change
+    if standard is not None:
+        return standard.revoked_at is None and (rollout.started_at is not None or standard.holds(now))
+    emergency = EmergencyRelease.objects.filter(rollout=rollout).first()
+    return emergency is not None and emergency.outcome != EmergencyRelease.Outcome.NOT_JUSTIFIED
+
+
+def renew_content(rollout: Rollout, *, by: Actor) -> None:
+    """Look whether what would be written is still what is shown. If not, void the votes and show what it is now.
+
+    This is committed before the vote is refused as stale, so that the page that is opened next can be voted on.
+    """
+    if rollout.baseline is None:
+        return
+    try:
+        now = fingerprint_of(rollout, baseline=rollout.baseline)
+    except TrafficError:
+        return  # the engine says so when it would write; nothing can be written meanwhile
+    if now == rollout.fingerprint:
+        return
+    why = _("the content changed from %(then)s to %(now)s") % {
+        "then": shown(rollout.fingerprint),
+        "now": shown(now),
     }
-    Approval.objects.create(
+    with transaction.atomic():
+        void_votes(rollout, by=by, why=why)
+        change(rollout, event=None, fingerprint=now)
+        record("renew_content", by=by, obj=rollout, why=why, fingerprint=now)
+
+
+def _vote(rollout: Rollout, decision: str, *, by: Actor, why: str, evidence: dict[str, Any]) -> Approval:
+    return Approval.objects.create(
         rollout=rollout,
         by_id=person_of(by),
         decision=decision,
@@ -148,6 +212,12 @@ def _vote(rollout: Rollout, decision: str, *, by: Actor, why: str) -> None:
         evidence_hash=digest(evidence),
         channel=by.channel.value,
     )
+
+
+def _mine(by: Actor) -> Q:
+    """The votes of the person behind this log-in, whichever log-in they were given by."""
+    person = person_behind(person_of(by))
+    return Q(by=person) | Q(by__belongs_to=person)
 
 
 def _at(rollout: Rollout) -> dict[str, str]:

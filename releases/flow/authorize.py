@@ -39,9 +39,10 @@ def check_may_vote(rollout: Rollout, *, by: Actor, what: Event) -> None:
     """Refuse the requester, every editor, a person without the role, and a token the policy does not accept. Raises NotAllowed."""
     if by.user_id is None:
         raise NotAllowed(_("Only a person can decide."))
-    if by.user_id == rollout.requested_by_id:
+    person = person_behind(by.user_id)
+    if person == rollout.requested_by.person_id:
         raise NotAllowed(_("You asked for this rollout, so somebody else has to decide."))
-    if rollout.edits.filter(by_id=by.user_id).exists():
+    if any(edit.by.person_id == person for edit in rollout.edits.select_related("by")):
         raise NotAllowed(_("You edited this rollout, so somebody else has to decide."))
     check_may(what, by=by, service=rollout.service)
     if by.by_token and not rollout.service.policy.token_approval_allowed:

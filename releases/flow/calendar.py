@@ -15,6 +15,7 @@ from releases.domain.actor import Actor
 from releases.domain.calendar.ical import Imported, read_events
 from releases.domain.roles import Action
 from releases.domain.states import FINISHED, State
+from releases.flow.attempts import attempt
 from releases.flow.authorize import check_may
 from releases.flow.four_eyes import propose
 from releases.flow.freezes import FREEZE_FIELDS, as_json, check_entry, create_freeze, store_freeze, takes_two
@@ -25,6 +26,7 @@ from services.models import Cluster, Service
 WINDOW_FIELDS = tuple(name for name in FREEZE_FIELDS if name != "effect")
 
 
+@attempt("change_freeze")
 @transaction.atomic
 def change_freeze(
     freeze: Freeze, *, by: Actor, fields: Mapping[str, Any], why: str = ""
@@ -50,6 +52,7 @@ def change_freeze(
     return stored, None
 
 
+@attempt("lift_freeze")
 @transaction.atomic
 def lift_freeze(freeze: Freeze, *, by: Actor, why: str = "") -> tuple[Freeze, Proposal | None]:
     """End a freeze for good: at once while it has not begun, by two people while it is active."""
@@ -63,6 +66,7 @@ def lift_freeze(freeze: Freeze, *, by: Actor, why: str = "") -> tuple[Freeze, Pr
     return stored, None
 
 
+@attempt("ask_override")
 def ask_override(rollout: Rollout, *, freeze: Freeze, by: Actor, why: str) -> Proposal:
     """Ask that one rollout may go on in spite of one freeze; somebody else has to agree."""
     if State(rollout.state) in FINISHED:
@@ -70,6 +74,7 @@ def ask_override(rollout: Rollout, *, freeze: Freeze, by: Actor, why: str) -> Pr
     return propose(Proposal.Kind.OVERRIDE_FREEZE, by=by, why=why, freeze=freeze, rollout=rollout)
 
 
+@attempt("save_window")
 @transaction.atomic
 def save_window(
     window: ReleaseWindow, *, by: Actor, fields: Mapping[str, Any], why: str = ""
@@ -98,6 +103,7 @@ def save_window(
     return window
 
 
+@attempt("delete_window")
 @transaction.atomic
 def delete_window(window: ReleaseWindow, *, by: Actor, why: str = "") -> None:
     """Take a window away. The last one of a service opens all times: that is what no window means."""
@@ -106,6 +112,7 @@ def delete_window(window: ReleaseWindow, *, by: Actor, why: str = "") -> None:
     window.delete()
 
 
+@attempt("save_holiday")
 @transaction.atomic
 def save_holiday(*, day: date, name: str, working: bool, by: Actor) -> Holiday:
     """Put a day on the operator's own list, or change it there."""
@@ -117,6 +124,7 @@ def save_holiday(*, day: date, name: str, working: bool, by: Actor) -> Holiday:
     return row
 
 
+@attempt("delete_holiday")
 @transaction.atomic
 def delete_holiday(row: Holiday, *, by: Actor) -> None:
     """Take a day off the operator's own list."""
@@ -125,6 +133,7 @@ def delete_holiday(row: Holiday, *, by: Actor) -> None:
     row.delete()
 
 
+@attempt("import_freezes")
 @transaction.atomic
 def import_freezes(
     text: str,

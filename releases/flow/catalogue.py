@@ -8,7 +8,6 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
-from django.db.models import F
 from django.forms.models import model_to_dict
 from django.utils.translation import gettext as _
 
@@ -17,6 +16,7 @@ from releases.domain.actor import Actor
 from releases.domain.roles import Action
 from releases.flow.attempts import attempt
 from releases.flow.authorize import check_may
+from releases.flow.guarded import guarded, propose_guarded
 from releases.flow.metrics import check_metric
 from releases.flow.record import record
 from services.models import Metric, Policy, Service, Version
@@ -74,10 +74,13 @@ def register_version(
 
 
 @attempt("save_catalogue")
-def save_catalogue(instance: models.Model, *, by: Actor, changes: Mapping[str, Any]) -> models.Model:
+def save_catalogue(
+    instance: models.Model, *, by: Actor, changes: Mapping[str, Any], why: str = ""
+) -> models.Model:
     """Create (an unsaved instance) or change a cluster, service, metric or policy. Raises NotAllowed, BadPlan.
 
-    A changed policy counts up its number, which is part of every fingerprint: what was approved under the old one is void.
+    What takes two people (``guarded``) is proposed and left as it is. An agreed change of a policy counts up its number,
+    which is part of every fingerprint: what was approved under the old one is void.
     """
     if isinstance(instance, Metric):
         check_may(Action.EDIT_CATALOGUE, by=by, service=None)
@@ -85,10 +88,19 @@ def save_catalogue(instance: models.Model, *, by: Actor, changes: Mapping[str, A
         for name, value in changes.items():
             setattr(tried, name, value)
         check_metric(tried)  # asks Prometheus, so it comes before the transaction
-    return _save_catalogue(instance, by=by, changes=changes)
+    if for_two := guarded(instance, changes=changes):
+        proposed = copy(instance)
+        for name, value in for_two.items():
+            if name not in Policy.GROUPS:
+                setattr(proposed, name, value)
+        _check(proposed)
+    with transaction.atomic():
+        if for_two:
+            propose_guarded(instance, by=by, changes=for_two, why=why)
+        rest = {name: value for name, value in changes.items() if name not in for_two}
+        return _save_catalogue(instance, by=by, changes=rest) if rest or not for_two else instance
 
 
-@transaction.atomic
 def _save_catalogue(instance: models.Model, *, by: Actor, changes: Mapping[str, Any]) -> models.Model:
     action = Action.EDIT_POLICIES if isinstance(instance, Policy) else Action.EDIT_CATALOGUE
     check_may(action, by=by, service=instance if isinstance(instance, Service) and instance.pk else None)
@@ -99,8 +111,6 @@ def _save_catalogue(instance: models.Model, *, by: Actor, changes: Mapping[str, 
         if name not in many:
             setattr(instance, name, value)
     _check(instance)
-    if isinstance(instance, Policy) and not created:
-        instance.number = F("number") + 1
     instance.save()
     instance.refresh_from_db()
     for name in many & set(changes):

@@ -10,6 +10,7 @@ from istio.marks import without_weir
 from istio.mesh import Manifest
 from istio.traffic import TrafficSpec, owned_part, render, with_subset
 from releases.domain.fingerprint import digest
+from releases.flow.quorum import terms_of
 from releases.models import Rollout, TrafficChange
 
 
@@ -109,6 +110,8 @@ def content_of(rollout: Rollout, *, baseline: dict[str, Manifest]) -> dict[str, 
             "name": service.name,
             "host": service.host,
             "routes": service.http_routes,
+            "virtual_service": service.virtual_service,
+            "destination_rule": service.destination_rule,
         },
         "stable": _version(rollout.stable),
         "candidate": _version(rollout.candidate),
@@ -119,12 +122,12 @@ def content_of(rollout: Rollout, *, baseline: dict[str, Manifest]) -> dict[str, 
             "impact": rollout.impact,
             "test_evidence": rollout.test_evidence,
             "rollback_note": rollout.rollback_note,
+            "changes_data": rollout.changes_data,
+            "compatibility_note": rollout.compatibility_note,
         },
-        "policy": {
-            "name": service.policy.name,
-            "number": service.policy.number,
-            "approvals_needed": service.policy.approvals_needed,
-        },
+        "policy": terms_of(service.policy).as_json(),
+        "submitted_under": rollout.policy_terms,
+        "standard_change": rollout.standard_change_id,
         "baseline": {kind: without_weir(document) for kind, document in baseline.items()},
         "objects": [
             {
@@ -142,4 +145,10 @@ def fingerprint_of(rollout: Rollout, *, baseline: dict[str, Manifest]) -> str:
 
 
 def _version(version: Any) -> dict[str, Any]:
-    return {"name": version.name, "subset": version.subset, "labels": version.labels, "image": version.image}
+    return {
+        "name": version.name,
+        "subset": version.subset,
+        "labels": version.labels,
+        "image": version.image,
+        "commit": version.commit,
+    }

@@ -15,6 +15,7 @@ from releases.domain.actor import Actor
 from releases.domain.roles import Action
 from releases.domain.states import Event
 from releases.flow.agreed import carry_out
+from releases.flow.attempts import attempt
 from releases.flow.authorize import check_may, check_may_any, person_behind
 from releases.flow.record import record
 from releases.models import Freeze, Proposal, Rollout, RolloutPlan
@@ -83,6 +84,7 @@ def propose(
     return proposal
 
 
+@attempt("agree")
 @transaction.atomic
 def agree(proposal: Proposal, *, by: Actor, why: str = "") -> Proposal:
     """Be the second person: the change is made now. Raises NotAllowed to who asked, IllegalMove when it was decided."""
@@ -92,6 +94,7 @@ def agree(proposal: Proposal, *, by: Actor, why: str = "") -> Proposal:
     return proposal
 
 
+@attempt("refuse")
 @transaction.atomic
 def refuse(proposal: Proposal, *, by: Actor, why: str) -> Proposal:
     """Say no, and why. Nothing changes."""
@@ -101,6 +104,7 @@ def refuse(proposal: Proposal, *, by: Actor, why: str) -> Proposal:
     return _decide(proposal, Proposal.State.REFUSED, by=by, why=why)
 
 
+@attempt("withdraw_proposal")
 @transaction.atomic
 def withdraw_proposal(proposal: Proposal, *, by: Actor, why: str = "") -> Proposal:
     """Take one's own proposal back."""

@@ -19,6 +19,7 @@ from releases.domain.calendar import Effect, zone_of
 from releases.domain.calendar.change import FreezeTerms, weakens
 from releases.domain.roles import Action
 from releases.domain.states import MOVING
+from releases.flow.attempts import attempt
 from releases.flow.authorize import check_may
 from releases.flow.record import record
 from releases.models import Freeze, ReleaseWindow, Rollout
@@ -39,6 +40,7 @@ FREEZE_FIELDS = (
 )
 
 
+@attempt("create_freeze")
 @transaction.atomic
 def create_freeze(*, by: Actor, fields: Mapping[str, Any]) -> Freeze:
     """Make a freeze. It takes one person: closing never waits. Raises NotAllowed, BadPlan."""
@@ -46,6 +48,7 @@ def create_freeze(*, by: Actor, fields: Mapping[str, Any]) -> Freeze:
     return _made(Freeze(created_by_id=by.user_id), by=by, fields=fields, action="create_freeze")
 
 
+@attempt("press_red_button")
 @transaction.atomic
 def press_red_button(
     *, by: Actor, why: str, service: Service | None = None, cluster: Cluster | None = None

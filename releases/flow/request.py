@@ -25,13 +25,17 @@ from releases.flow.checking import baseline_of, findings_for
 from releases.flow.content import fingerprint_of
 from releases.flow.expiry import lasts_until
 from releases.flow.move import change, move
+from releases.flow.quorum import terms_of
+from releases.flow.readiness import STATEMENTS, check_measured, check_statements, rehearse_roll_back
 from releases.flow.record import record
 from releases.flow.rehearse import rehearse_before_vote
+from releases.flow.standard import approve_in_advance, matching_standard
 from releases.models import Approval, Rollout, RolloutEdit, RolloutPlan
 from services.models import Service, Version
 
-STATEMENTS = ("reason", "impact", "test_evidence", "rollback_note")
-EDITABLE = frozenset({*STATEMENTS, "candidate", "plan", "start_at", "ticket"})
+EDITABLE = frozenset(
+    {*STATEMENTS, "candidate", "plan", "start_at", "ticket", "changes_data", "compatibility_note"}
+)
 
 
 @attempt("create", about="service")
@@ -48,6 +52,8 @@ def create(
     rollback_note: str,
     start_at: datetime | None = None,
     ticket: str = "",
+    changes_data: bool = False,
+    compatibility_note: str = "",
     retry_of: Rollout | None = None,
 ) -> Rollout:
     """Make a draft. Raises NotAllowed, BadPlan when the versions or the plan can not make a rollout."""
@@ -76,6 +82,8 @@ def create(
         rollback_note=rollback_note,
         start_at=start_at,
         ticket=ticket,
+        changes_data=changes_data,
+        compatibility_note=compatibility_note,
         retry_of=retry_of,
         reason_code=Reason.WAITING_FOR_SUBMIT,
     )
@@ -125,18 +133,24 @@ def edit(rollout: Rollout, *, by: Actor, changes: Mapping[str, Any]) -> Rollout:
 def submit(rollout: Rollout, *, by: Actor, why: str = "") -> None:
     """Ask for approval: read the baseline, run the checks, fix the fingerprint. Network first, then one transaction.
 
-    Raises BadPlan for a missing statement, Blocked with the findings, MeshError, IllegalMove when another rollout is live.
+    A plan that was approved in advance goes on at once. Raises BadPlan for a missing statement, Blocked with the findings,
+    MeshError, IllegalMove when another rollout is live.
     """
     check_may(Event.SUBMIT, by=by, service=rollout.service)
-    missing = [name for name in STATEMENTS if not getattr(rollout, name).strip()]
-    if missing:
-        raise BadPlan(
-            _("A rollout is not submitted without: %(fields)s.") % {"fields": ", ".join(missing)},
-            field=missing[0],
-        )
+    ask(rollout, by=by, why=why, measured=True)
+    approve_in_advance(rollout)
+
+
+def ask(rollout: Rollout, *, by: Actor, why: str, measured: bool) -> None:
+    """Do what ``submit`` says, whoever may: an emergency (``measured`` False) does not wait for metrics."""
+    check_statements(rollout)
     _refuse_second(rollout)
     refuse_stale_stable(rollout)
+    if measured:
+        check_measured(rollout, now=database_now())
     baseline = baseline_of(rollout.service)
+    rollout.standard_change = matching_standard(rollout, now=database_now())
+    rollout.policy_terms = terms_of(rollout.service.policy).as_json()
     try:
         _refuse_unfit(rollout, virtual_service=baseline["virtual_service"])
         fingerprint = fingerprint_of(rollout, baseline=baseline)
@@ -153,6 +167,7 @@ def submit(rollout: Rollout, *, by: Actor, why: str = "") -> None:
         raise Blocked(
             _("%(count)d checks stand against this rollout.") % {"count": len(blocking)}, findings=blocking
         )
+    rehearse_roll_back(rollout, virtual_service=baseline["virtual_service"])
     now = database_now()
     move(
         rollout,
@@ -164,6 +179,8 @@ def submit(rollout: Rollout, *, by: Actor, why: str = "") -> None:
         last_written=None,
         fingerprint=fingerprint,
         policy_number=rollout.service.policy.number,
+        policy_terms=rollout.policy_terms,
+        standard_change=rollout.standard_change,
         submitted_at=now,
         wake=lasts_until(now, start_at=rollout.start_at),
     )
@@ -183,6 +200,7 @@ def withdraw(rollout: Rollout, *, by: Actor, why: str) -> None:
         reason=Reason.WAITING_FOR_SUBMIT,
         fingerprint="",
         approved_at=None,
+        standard_change=None,
     )
 
 
@@ -210,6 +228,8 @@ def retry(rollout: Rollout, *, by: Actor, why: str) -> Rollout:
         test_evidence=rollout.test_evidence,
         rollback_note=rollout.rollback_note,
         ticket=rollout.ticket,
+        changes_data=rollout.changes_data,
+        compatibility_note=rollout.compatibility_note,
         retry_of=rollout,
     )
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from istio.checks import UNREADABLE, Finding, Severity
@@ -13,9 +14,11 @@ from istio.difference import rollback_patch, unified_difference
 from istio.documents import TrafficError
 from istio.effective import effective_split
 from istio.mesh import Manifest, MeshError
+from releases.domain.calendar import Conflict
 from releases.flow.checking import Surroundings, baseline_of, findings_of, surroundings_of
 from releases.flow.content import Rendered, ended, fingerprint_of, rendered_steps
 from releases.models import Rollout
+from releases.selectors.calendar import schedule_forecast
 from services.models import Service
 
 
@@ -30,6 +33,7 @@ class StepPreview:
     effective: dict[str, float]
     findings: tuple[Finding, ...]
     starts_at: datetime | None
+    conflicts: tuple[Conflict, ...]
     planned: dict[str, Any]
 
 
@@ -60,7 +64,7 @@ def preview(rollout: Rollout) -> Preview:
             fingerprint="", baseline_from=origin, steps=(), rollback_command="", findings=(finding,)
         )
     surroundings, unchecked = _surroundings(rollout.service)
-    starts = rollout.started_at or rollout.start_at
+    times = schedule_forecast(rollout, now=timezone.now())
     steps: list[StepPreview] = []
     before = baseline
     for item in rendered:
@@ -79,12 +83,12 @@ def preview(rollout: Rollout) -> Preview:
                 findings=tuple(findings_of(rollout, item, surroundings=surroundings))
                 if surroundings is not None
                 else unchecked,
-                starts_at=step.not_before or starts,
+                starts_at=times[item.position].begins,
+                conflicts=times[item.position].conflicts,
                 planned=step.as_json(),
             )
         )
         before = after
-        starts = starts + timedelta(seconds=step.bake_seconds) if starts else None
     back = ended(rendered[-1].virtual_service, rollout=rollout, candidate_weight=0)
     return Preview(
         fingerprint=fingerprint,

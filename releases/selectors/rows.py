@@ -30,6 +30,9 @@ def rollouts() -> QuerySet[Rollout]:
         "candidate",
         "plan",
         "requested_by",
+        "standard_change",
+        "emergency_release__declared_by",
+        "emergency_release__reviewed_by",
     ).prefetch_related(
         Prefetch("step_runs", StepRun.objects.order_by("position")),
         Prefetch("approvals", Approval.objects.select_related("by").order_by("id")),

@@ -135,6 +135,8 @@ class World:
             service.stable = stable
             service.save()
             self.services[name] = service
+            since = self.now - timedelta(hours=1)
+            self.telemetry.run(service.target, "v1", Traffic(rps=300, error_ratio=0.001), since=since)
         return self.services[name]
 
     def draft(self, name: str = "product", *, by: User | None = None) -> Rollout:

@@ -117,7 +117,7 @@ def test_lifting_an_active_freeze_takes_two(world: World, manager: APIClient, ap
     proposal = asked.json()["open_proposals"][0]
     alone = manager.post(f"{URL}proposals/{proposal['id']}/approve/", {}, format="json")
     assert alone.status_code == 403
-    assert AuditEvent.objects.filter(outcome="refused", action="approve_proposal").count() == 1
+    assert AuditEvent.objects.filter(outcome="refused", action="agree").count() == 1
     agreed = approver.post(f"{URL}proposals/{proposal['id']}/approve/", {"reason": "yes"}, format="json")
     assert (agreed.status_code, agreed.json()["state"]) == (200, "agreed")
     assert Freeze.objects.get().lifted_at is not None

@@ -24,3 +24,12 @@ def scene(db: None, settings: Settings, tmp_path: Path) -> Iterator[Scene]:
     built = worlds.build()
     with connections.use(mesh=built.mesh, telemetry=built.telemetry):
         yield Scene(built)
+
+
+@pytest.fixture
+def shop(db: None, settings: Settings) -> Iterator[worlds.World]:
+    """Return the same world as it is, without a scene around it."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    built = worlds.build()
+    with connections.use(mesh=built.mesh, telemetry=built.telemetry):
+        yield built

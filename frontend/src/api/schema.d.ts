@@ -922,6 +922,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/rollouts/{id}/review/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description What somebody else found about an emergency release, within a day. */
+        post: operations["rollouts_review_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/rollouts/{id}/revoke/": {
         parameters: {
             query?: never;
@@ -1016,7 +1033,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description What every event takes: why it is done, for the audit trail. */
+        /** @description ``emergency`` starts without a vote: with the service's name typed, an incident, and a reason of 20 characters. */
         post: operations["rollouts_submit_create"];
         delete?: never;
         options?: never;
@@ -1185,6 +1202,58 @@ export interface paths {
         get: operations["services_traffic_retrieve"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/standard-changes/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Approvals in advance; taking one back takes one person. */
+        get: operations["standard_changes_list"];
+        put?: never;
+        /** @description Propose it. */
+        post: operations["standard_changes_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/standard-changes/{id}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Approvals in advance; taking one back takes one person. */
+        get: operations["standard_changes_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/standard-changes/{id}/revoke/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Take it back, and pause what runs by it. */
+        post: operations["standard_changes_revoke_create"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1600,6 +1669,7 @@ export interface components {
             decision: components["schemas"]["DecisionEnum"];
             reason?: string;
             fingerprint: string;
+            evidence_hash: string;
             /**
              * At
              * Format: date-time
@@ -1610,6 +1680,7 @@ export interface components {
              * Format: date-time
              */
             voided_at?: string | null;
+            voided_by?: string;
             /** Why voided */
             voided_why?: string;
         };
@@ -1821,6 +1892,16 @@ export interface components {
             kiali_url?: string;
             time_zone?: string;
         };
+        /** @description What of the calendar the step meets. ``until`` null: until somebody lifts a freeze, or not known. */
+        Conflict: {
+            name: string;
+            /** Format: date-time */
+            at: string;
+            /** Format: date-time */
+            until: string | null;
+            rolls_back: boolean;
+            readonly sentence: string;
+        };
         /** @description A day that is not what its weekday promises: off on a weekday, worked on a weekend, or named. */
         Day: {
             /** Format: date */
@@ -1871,6 +1952,31 @@ export interface components {
          * @enum {string}
          */
         EffectEnum: "hold" | "finish_step" | "roll_back";
+        /** @description Why it did not wait for votes, and what somebody else found afterwards. */
+        Emergency: {
+            readonly incident: string;
+            readonly reason: string;
+            declared_by: components["schemas"]["Person"];
+            /**
+             * Declared
+             * Format: date-time
+             */
+            readonly declared_at: string;
+            /**
+             * Review due
+             * Format: date-time
+             */
+            readonly due_at: string;
+            readonly overdue: boolean;
+            reviewed_by: components["schemas"]["Person"] | null;
+            /**
+             * Reviewed
+             * Format: date-time
+             */
+            readonly reviewed_at: string | null;
+            readonly outcome: components["schemas"]["ReviewOutcome"];
+            readonly findings: string;
+        };
         /** @description The body of every answer from 400 on. */
         Error: {
             type: components["schemas"]["TypeEnum"];
@@ -2379,6 +2485,19 @@ export interface components {
             previous?: string | null;
             results: components["schemas"]["Snapshot"][];
         };
+        PaginatedStandardChangeList: {
+            /**
+             * Format: uri
+             * @example http://api.example.org/accounts/?cursor=cD00ODY%3D"
+             */
+            next?: string | null;
+            /**
+             * Format: uri
+             * @example http://api.example.org/accounts/?cursor=cj0xJnA9NDg3
+             */
+            previous?: string | null;
+            results: components["schemas"]["StandardChange"][];
+        };
         PaginatedTrafficChangeList: {
             /**
              * Format: uri
@@ -2536,6 +2655,8 @@ export interface components {
             name?: string;
             /** @default 1 */
             approvals_needed: number;
+            signing?: components["schemas"]["SigningEnum"];
+            signers?: string[];
             required_groups?: string[];
             /**
              * Evidence policy 'guard' allowed
@@ -2557,6 +2678,10 @@ export interface components {
             rollback_note?: string;
             /** @default  */
             ticket: string;
+            /** @default false */
+            changes_data: boolean;
+            /** @default  */
+            compatibility_note: string;
         };
         /** @description A service. ``stable`` is set by discovery and rollouts; no ``http_routes`` means "the only one". */
         PatchedServiceRequest: {
@@ -2659,6 +2784,8 @@ export interface components {
             name: string;
             /** @default 1 */
             approvals_needed: number;
+            signing?: components["schemas"]["SigningEnum"];
+            signers?: string[];
             required_groups?: string[];
             /**
              * Evidence policy 'guard' allowed
@@ -2668,6 +2795,7 @@ export interface components {
             /** Approval by API token allowed */
             token_approval_allowed?: boolean;
             readonly number: number;
+            readonly open_proposals: components["schemas"]["Proposal"][];
         };
         /**
          * @description * `gate` - gate
@@ -2680,6 +2808,8 @@ export interface components {
             name: string;
             /** @default 1 */
             approvals_needed: number;
+            signing?: components["schemas"]["SigningEnum"];
+            signers?: string[];
             required_groups?: string[];
             /**
              * Evidence policy 'guard' allowed
@@ -2828,6 +2958,17 @@ export interface components {
             /** @default  */
             fingerprint: string;
         };
+        /** @description What somebody else found about an emergency afterwards. */
+        ReviewInputRequest: {
+            outcome: components["schemas"]["ReviewOutcome"];
+            findings: string;
+        };
+        /**
+         * @description * `justified` - justified
+         *     * `not_justified` - not justified
+         * @enum {string}
+         */
+        ReviewOutcome: "justified" | "not_justified";
         /**
          * @description * `guard` - guard
          *     * `kpi` - KPI
@@ -2894,6 +3035,14 @@ export interface components {
             readonly evidence: components["schemas"]["Evidence"];
             readonly promote_requested: boolean;
             readonly retry_of: number | null;
+            /**
+             * Changes a schema or data
+             * @description Both versions run side by side: not every such change is fit for a progressive release.
+             */
+            readonly changes_data: boolean;
+            readonly compatibility_note: string;
+            readonly emergency: components["schemas"]["Emergency"] | null;
+            readonly standard_change: string | null;
         };
         /** @description A rollout alone: with its steps, votes, edits, and what the person who asks may do. */
         RolloutDetail: {
@@ -2955,6 +3104,14 @@ export interface components {
             readonly evidence: components["schemas"]["Evidence"];
             readonly promote_requested: boolean;
             readonly retry_of: number | null;
+            /**
+             * Changes a schema or data
+             * @description Both versions run side by side: not every such change is fit for a progressive release.
+             */
+            readonly changes_data: boolean;
+            readonly compatibility_note: string;
+            readonly emergency: components["schemas"]["Emergency"] | null;
+            readonly standard_change: string | null;
             readonly steps: components["schemas"]["StepRun"][];
             readonly approvals: components["schemas"]["Approval"][];
             readonly approvals_needed: number;
@@ -2978,6 +3135,10 @@ export interface components {
             rollback_note: string;
             /** @default  */
             ticket: string;
+            /** @default false */
+            changes_data: boolean;
+            /** @default  */
+            compatibility_note: string;
         };
         /** @description A rollout as other rows name it. */
         RolloutRef: {
@@ -3113,6 +3274,13 @@ export interface components {
          * @enum {string}
          */
         SeverityEnum: "hold" | "fail";
+        /**
+         * @description * `quorum` - as many as needed
+         *     * `all` - all must sign
+         *     * `any` - any one signs
+         * @enum {string}
+         */
+        SigningEnum: "quorum" | "all" | "any";
         /** @description Both versions over the window that ends ``at``; null: that version had no sample. */
         Snapshot: {
             readonly id: number;
@@ -3206,6 +3374,38 @@ export interface components {
             matched: boolean;
             problem: string;
         };
+        /** @description A plan that needs no vote on one service, up to a weight and until a time. */
+        StandardChange: {
+            readonly id: number;
+            readonly number: string;
+            readonly plan: number | null;
+            /** @default  */
+            readonly plan_name: string;
+            readonly service: components["schemas"]["ServiceRef"];
+            /** Highest weight, % */
+            readonly max_weight: number;
+            /** Format: date-time */
+            readonly valid_until: string;
+            /**
+             * Taken back
+             * Format: date-time
+             */
+            readonly revoked_at: string | null;
+            /** Taken back by */
+            readonly revoked_by: string;
+            readonly asked_by: components["schemas"]["Person"];
+            readonly agreed_by: components["schemas"]["Person"];
+        };
+        /** @description This plan, as it is now, may be carried out on this service without a vote, if somebody else agrees. */
+        StandardChangeInputRequest: {
+            plan: number | string;
+            service: number | string;
+            /** @default 100 */
+            max_weight: number;
+            /** Format: date-time */
+            valid_until: string;
+            reason: string;
+        };
         /** @description One step. Everything but ``weight`` (percent) and ``bake_seconds`` may be left out. */
         Step: {
             weight: number;
@@ -3277,6 +3477,7 @@ export interface components {
                 [key: string]: number;
             } | null;
             findings: components["schemas"]["Finding"][];
+            conflicts: components["schemas"]["Conflict"][];
         };
         /** @description One step. Everything but ``weight`` (percent) and ``bake_seconds`` may be left out. */
         StepRequest: {
@@ -3347,6 +3548,17 @@ export interface components {
             /** Format: date-time */
             ends: string | null;
             planned: boolean;
+        };
+        /** @description ``emergency`` starts without a vote: with the service's name typed, an incident, and a reason of 20 characters. */
+        SubmitInputRequest: {
+            /** @default  */
+            reason: string;
+            /** @default false */
+            emergency: boolean;
+            /** @default  */
+            incident: string;
+            /** @default  */
+            service_name: string;
         };
         /**
          * @description Percent by version name. ``observed`` and ``requests`` are null without data; ``problem`` says what was
@@ -10390,6 +10602,122 @@ export interface operations {
             };
         };
     };
+    rollouts_review_create: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Sent again with the same body within a day: the first answer again, nothing done twice. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReviewInputRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RolloutDetail"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     rollouts_revoke_create: {
         parameters: {
             query?: never;
@@ -10942,7 +11270,7 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["EventInputRequest"];
+                "application/json": components["schemas"]["SubmitInputRequest"];
             };
         };
         responses: {
@@ -12044,6 +12372,381 @@ export interface operations {
                 };
             };
             429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    standard_changes_list: {
+        parameters: {
+            query?: {
+                /** @description The pagination cursor value. */
+                cursor?: string;
+                /** @description Which field to use when ordering the results. */
+                ordering?: string;
+                /** @description Number of results to return per page. */
+                page_size?: number;
+                plan?: number;
+                service?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PaginatedStandardChangeList"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    standard_changes_create: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Sent again with the same body within a day: the first answer again, nothing done twice. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StandardChangeInputRequest"];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Proposal"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    standard_changes_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StandardChange"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    standard_changes_revoke_create: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Sent again with the same body within a day: the first answer again, nothing done twice. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ReasonInputRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StandardChange"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            502: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -16,7 +16,6 @@ from releases import flow, selectors
 from releases.api.actors import actor_of
 from releases.api.base import Noun
 from releases.api.calendar.serializers import ProposalSerializer, ReasonInput
-from releases.domain import DomainError
 from releases.models import Proposal
 
 
@@ -53,12 +52,7 @@ class ProposalViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Noun[Pro
         given = ReasonInput(data=request.data)
         given.is_valid(raise_exception=True)
         proposal = self.get_object()
-        by = actor_of(request)
-        try:
-            decide(proposal, by=by, why=given.validated_data["reason"])
-        except DomainError as error:
-            flow.record_refusal(by=by, action=f"{self.action}_proposal", obj=proposal, why=str(error))
-            raise
+        decide(proposal, by=actor_of(request), why=given.validated_data["reason"])
         return Response(ProposalSerializer(self.get_queryset().get(pk=proposal.pk)).data)
 
     def refused_object(self) -> Model | None:

@@ -9,7 +9,7 @@ from rest_framework import serializers
 
 from releases.api.references import Key, Reference, find
 from releases.domain.states import OPERATOR_EVENTS, Event
-from releases.models import Rollout, RolloutPlan
+from releases.models import EmergencyRelease, Rollout, RolloutPlan
 from services.models import Service, Version
 
 
@@ -28,6 +28,8 @@ class RolloutInput(serializers.Serializer[Rollout]):
     test_evidence = serializers.CharField(max_length=4000, allow_blank=True)
     rollback_note = serializers.CharField(max_length=4000, allow_blank=True)
     ticket = serializers.CharField(max_length=200, required=False, allow_blank=True, default="")
+    changes_data = serializers.BooleanField(required=False, default=False)
+    compatibility_note = serializers.CharField(max_length=4000, required=False, allow_blank=True, default="")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Look the candidate up among the service's versions."""
@@ -59,6 +61,21 @@ class EventInput(serializers.Serializer[Any]):
     reason = serializers.CharField(max_length=4000, required=False, allow_blank=True, default="")
 
 
+class SubmitInput(EventInput):
+    """``emergency`` starts without a vote: with the service's name typed, an incident, and a reason of 20 characters."""
+
+    emergency = serializers.BooleanField(required=False, default=False)
+    incident = serializers.CharField(max_length=100, required=False, allow_blank=True, default="")
+    service_name = serializers.CharField(max_length=63, required=False, allow_blank=True, default="")
+
+
+class ReviewInput(serializers.Serializer[Any]):
+    """What somebody else found about an emergency afterwards."""
+
+    outcome = serializers.ChoiceField(choices=EmergencyRelease.Outcome.choices)
+    findings = serializers.CharField(max_length=4000)
+
+
 class DecisionInput(EventInput):
     """An approval names the fingerprint it approves: all 64 digits of what was looked at."""
 
@@ -79,9 +96,12 @@ class WeightInput(EventInput):
 
 
 EVENT_INPUTS: Mapping[Event, type[EventInput]] = {
-    event: {Event.APPROVE: DecisionInput, Event.REJECT: RejectionInput, Event.SET_WEIGHT: WeightInput}.get(
-        event, EventInput
-    )
+    event: {
+        Event.SUBMIT: SubmitInput,
+        Event.APPROVE: DecisionInput,
+        Event.REJECT: RejectionInput,
+        Event.SET_WEIGHT: WeightInput,
+    }.get(event, EventInput)
     for event in OPERATOR_EVENTS
     if event is not Event.EDIT  # that is PATCH
 }

@@ -6,8 +6,10 @@ from typing import Any
 
 from rest_framework import serializers
 
+from releases import selectors
 from releases.api.plans import StepSerializer
 from releases.api.traffic import Shares
+from releases.domain.calendar import Conflict
 
 
 class FindingSerializer(serializers.Serializer[Any]):
@@ -17,6 +19,19 @@ class FindingSerializer(serializers.Serializer[Any]):
     severity = serializers.CharField()
     path = serializers.CharField(allow_blank=True)
     message = serializers.CharField()
+
+
+class ConflictSerializer(serializers.Serializer[Any]):
+    """What of the calendar the step meets. ``until`` null: until somebody lifts a freeze, or not known."""
+
+    name = serializers.CharField(source="by.name")
+    at = serializers.DateTimeField()
+    until = serializers.DateTimeField(source="next_open", allow_null=True)
+    rolls_back = serializers.BooleanField()
+    sentence = serializers.SerializerMethodField()
+
+    def get_sentence(self, conflict: Conflict) -> str:
+        return selectors.conflict_sentence(conflict)
 
 
 class StepPreviewSerializer(serializers.Serializer[Any]):
@@ -32,6 +47,7 @@ class StepPreviewSerializer(serializers.Serializer[Any]):
     difference = serializers.CharField(allow_blank=True)
     effective = Shares()
     findings = FindingSerializer(many=True)
+    conflicts = ConflictSerializer(many=True)
 
 
 class PreviewSerializer(serializers.Serializer[Any]):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -14,7 +15,7 @@ from releases.api.plans import EvidenceSerializer, StepSerializer
 from releases.api.rollouts.evidence import VerdictSerializer
 from releases.api.traffic import ObjectOrNull
 from releases.api.versions import ServiceRefSerializer, VersionRefSerializer
-from releases.models import Approval, Rollout, RolloutEdit, StepRun
+from releases.models import Approval, EmergencyRelease, Rollout, RolloutEdit, StepRun
 
 
 class PlanRefSerializer(serializers.Serializer[Any]):
@@ -52,7 +53,10 @@ class ApprovalSerializer(serializers.ModelSerializer[Approval]):
 
     class Meta:
         model = Approval
-        fields = ["id", "by", "decision", "reason", "fingerprint", "created_at", "voided_at", "voided_why"]
+        fields = [
+            "id", "by", "decision", "reason", "fingerprint", "evidence_hash", "created_at", "voided_at", "voided_by",
+            "voided_why",
+        ]  # fmt: skip
 
 
 class EditSerializer(serializers.ModelSerializer[RolloutEdit]):
@@ -75,6 +79,25 @@ class AllowedEventSerializer(serializers.Serializer[Any]):
     why = serializers.CharField(allow_blank=True)
 
 
+class EmergencySerializer(serializers.ModelSerializer[EmergencyRelease]):
+    """Why it did not wait for votes, and what somebody else found afterwards."""
+
+    declared_by = PersonSerializer()
+    reviewed_by = PersonSerializer(allow_null=True)
+    overdue = serializers.SerializerMethodField()
+
+    class Meta:
+        model = EmergencyRelease
+        fields = [
+            "incident", "reason", "declared_by", "declared_at", "due_at", "overdue", "reviewed_by", "reviewed_at",
+            "outcome", "findings",
+        ]  # fmt: skip
+        read_only_fields = fields
+
+    def get_overdue(self, release: EmergencyRelease) -> bool:
+        return release.is_overdue(timezone.now())
+
+
 class RolloutSerializer(serializers.ModelSerializer[Rollout]):
     """A rollout as lists show it. ``context["verdicts"]`` is what ``newest_verdicts`` found for the page."""
 
@@ -91,6 +114,8 @@ class RolloutSerializer(serializers.ModelSerializer[Rollout]):
     requested_by = PersonSerializer(read_only=True)
     drift = ObjectOrNull()
     latest_verdict = serializers.SerializerMethodField()
+    emergency = serializers.SerializerMethodField()
+    standard_change = serializers.StringRelatedField(allow_null=True)  # type: ignore[var-annotated]  # of any model
     evidence = EvidenceSerializer(source="frozen_plan.evidence", read_only=True)
 
     class Meta:
@@ -100,7 +125,8 @@ class RolloutSerializer(serializers.ModelSerializer[Rollout]):
             "reason_code", "why", "next_look_at", "fingerprint", "current_step", "weights", "requested_by",
             "reason", "impact", "test_evidence", "rollback_note", "ticket", "start_at", "created_at",
             "submitted_at", "approved_at", "started_at", "ended_at", "drift", "latest_verdict", "revision",
-            "evidence", "promote_requested", "retry_of",
+            "evidence", "promote_requested", "retry_of", "changes_data", "compatibility_note", "emergency",
+            "standard_change",
         ]  # fmt: skip
         read_only_fields = fields
 
@@ -113,6 +139,11 @@ class RolloutSerializer(serializers.ModelSerializer[Rollout]):
 
     def get_weights(self, rollout: Rollout) -> list[int]:
         return [step["weight"] for step in rollout.frozen_plan["steps"]]
+
+    @extend_schema_field(EmergencySerializer(allow_null=True))
+    def get_emergency(self, rollout: Rollout) -> Any:
+        release = getattr(rollout, "emergency_release", None)
+        return EmergencySerializer(release).data if release else None
 
     @extend_schema_field(VerdictSerializer(allow_null=True))
     def get_latest_verdict(self, rollout: Rollout) -> Any:

@@ -20,7 +20,7 @@ from releases.api.audit import AuditEventSerializer
 from releases.api.base import Door, Noun
 from releases.api.rollouts.evidence import SnapshotSerializer, VerdictSerializer
 from releases.api.rollouts.filters import RolloutFilter
-from releases.api.rollouts.inputs import EventInput, RolloutChanges, RolloutInput
+from releases.api.rollouts.inputs import EventInput, ReviewInput, RolloutChanges, RolloutInput
 from releases.api.rollouts.newest import newest_verdicts
 from releases.api.rollouts.preview import PreviewSerializer
 from releases.api.rollouts.serializers import RolloutDetailSerializer, RolloutSerializer
@@ -102,6 +102,20 @@ class RolloutViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Noun[Roll
         return self.get_paginated_response(serializer(page, many=True).data)
 
 
+class ReviewView(Door):
+    """What somebody else found about an emergency release, within a day."""
+
+    scope = "approve"
+
+    @extend_schema(request=ReviewInput, responses={200: RolloutDetailSerializer})
+    def post(self, request: Request, pk: int) -> Response:
+        rollout = get_object_or_404(selectors.rollouts(), pk=pk)
+        given = ReviewInput(data=request.data)
+        given.is_valid(raise_exception=True)
+        flow.review_emergency(rollout, by=actor_of(request), **given.validated_data)
+        return Response(shown(rollout, request=request))
+
+
 class EventView(Door):
     """One event of one rollout. ``urls`` makes one of these per event, each with the input it takes."""
 
@@ -116,6 +130,16 @@ class EventView(Door):
         given = self.input_class(data=request.data)
         given.is_valid(raise_exception=True)
         said = dict(given.validated_data)
+        emergency = {name: said.pop(name, "") for name in ("emergency", "incident", "service_name")}
+        if emergency["emergency"]:
+            moved = flow.release_in_emergency(
+                rollout,
+                by=actor_of(request),
+                why=said["reason"],
+                incident=emergency["incident"],
+                typed_name=emergency["service_name"],
+            )
+            return Response(shown(moved, request=request))
         moved = flow.perform(rollout, self.event, by=actor_of(request), why=said.pop("reason"), **said)
         return Response(shown(moved, request=request))
 

@@ -31,8 +31,11 @@ _FUNCTIONS = (
        END $$""",
     f"""CREATE OR REPLACE FUNCTION weir_somebody_else() RETURNS trigger LANGUAGE plpgsql AS $$
        BEGIN
-         IF EXISTS (SELECT 1 FROM releases_rollout WHERE id = NEW.rollout_id AND requested_by_id = NEW.by_id)
-            OR EXISTS (SELECT 1 FROM releases_rolloutedit WHERE rollout_id = NEW.rollout_id AND by_id = NEW.by_id) THEN
+         IF (SELECT COALESCE(belongs_to_id, id) FROM releases_user WHERE id = NEW.by_id) IN (
+           SELECT COALESCE(u.belongs_to_id, u.id) FROM releases_rollout r JOIN releases_user u ON u.id = r.requested_by_id
+             WHERE r.id = NEW.rollout_id
+           UNION SELECT COALESCE(u.belongs_to_id, u.id) FROM releases_rolloutedit e JOIN releases_user u ON u.id = e.by_id
+             WHERE e.rollout_id = NEW.rollout_id) THEN
            RAISE EXCEPTION 'requester and editors do not decide' {_ERROR};
          END IF;
          RETURN NEW;

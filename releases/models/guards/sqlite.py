@@ -32,8 +32,11 @@ _GUARDS: Mapping[tuple[str, str], str] = {
     ("releases_signedhead", "head_no_delete"): "BEFORE DELETE ON {table} "
     "BEGIN SELECT RAISE(ABORT, 'signed heads are append-only'); END",
     ("releases_approval", "approval_by_somebody_else"): """BEFORE INSERT ON {table}
-       WHEN EXISTS (SELECT 1 FROM releases_rollout WHERE id = NEW.rollout_id AND requested_by_id = NEW.by_id)
-         OR EXISTS (SELECT 1 FROM releases_rolloutedit WHERE rollout_id = NEW.rollout_id AND by_id = NEW.by_id)
+       WHEN (SELECT COALESCE(belongs_to_id, id) FROM releases_user WHERE id = NEW.by_id) IN (
+         SELECT COALESCE(u.belongs_to_id, u.id) FROM releases_rollout r JOIN releases_user u ON u.id = r.requested_by_id
+           WHERE r.id = NEW.rollout_id
+         UNION SELECT COALESCE(u.belongs_to_id, u.id) FROM releases_rolloutedit e JOIN releases_user u ON u.id = e.by_id
+           WHERE e.rollout_id = NEW.rollout_id)
        BEGIN SELECT RAISE(ABORT, 'requester and editors do not decide'); END""",
     (
         "releases_approval",
