@@ -1,7 +1,7 @@
 """The real Celery worker, ended (or stopped) at a point of its pass.
 
 It is the portal's own application with its own settings and pools; only the seams of ``points`` are wrapped, and the metrics
-come from a fake whose versions behave (but for services called ``bad...``). FOLDER/armed holds lines ``rollout point stage
+come from a fake that follows the weights (``split``). FOLDER/armed holds lines ``rollout point stage
 how``; a line that comes true is taken out and the whole process group gets the signal ``how``: no handler runs, no
 transaction is closed.
 """
@@ -11,15 +11,12 @@ from __future__ import annotations
 import fcntl
 import os
 import signal
-from collections.abc import Collection
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from istio.telemetry import Question, Target, Window
 from portal.celery import app
 from services import connections
-from tests.fakes.telemetry import FakeTelemetry, Traffic
 from tests.faults.points import Point, watched
+from tests.faults.split import Following
 
 OPTIONS = (
     "--concurrency",
@@ -31,26 +28,6 @@ OPTIONS = (
     "--without-mingle",
     "--without-gossip",
 )
-
-
-class Behaving(FakeTelemetry):
-    """Every service that is asked for has had steady traffic for an hour; a ``bad`` one's candidate fails."""
-
-    def window(
-        self,
-        targets: Collection[Target],
-        *,
-        end: datetime,
-        seconds: float,
-        questions: Collection[Question] = (),
-    ) -> Window:
-        since = datetime.now(UTC) - timedelta(hours=1)
-        known = {target for target, _version in self._histories}
-        for target in set(targets) - known:
-            self.run(target, "v1", Traffic(rps=100), since=since)
-            failing = 0.5 if target.service.startswith("bad") else 0.0
-            self.run(target, "v2", Traffic(rps=100, error_ratio=failing), since=since)
-        return super().window(targets, end=end, seconds=seconds, questions=questions)
 
 
 class Armed:
@@ -79,5 +56,5 @@ class Armed:
 def run(folder: Path) -> None:
     """Run the worker until it is ended."""
     armed = Armed(folder)
-    with connections.use(telemetry=Behaving()), watched(armed.reached, mesh="istio.kube.KubeMesh"):
+    with connections.use(telemetry=Following()), watched(armed.reached, mesh="istio.kube.KubeMesh"):
         app.worker_main(["worker", *OPTIONS, "-n", f"{os.getpid()}@faults"])

@@ -63,7 +63,6 @@ class Rig:
         """Start the servers and make the people; the worker is started by the test."""
         self.kubeapi.start()
         self.start_broker()
-        call_command("migrate", verbosity=0)
         self.requester = person("developer", RoleName.REQUESTER)
         self.approver = person("approver", RoleName.APPROVER)
         self.operator = person("operator", RoleName.OPERATOR)
@@ -245,29 +244,39 @@ class Rig:
 @contextmanager
 def running_rig(folder: Path) -> Iterator[Rig]:
     """Run a rig for the time of a ``with`` block; inside it the default database is the rig's file."""
+    with database_in(folder):
+        rig = Rig(folder)
+        os.environ[_KUBECONFIG] = rig.kubeapi.kubeconfig
+        try:
+            rig.start()
+            yield rig
+        finally:
+            rig.stop()
+            del os.environ[_KUBECONFIG]
+
+
+@contextmanager
+def database_in(folder: Path) -> Iterator[DatabaseWrapper]:
+    """Use a database file of its own, migrated, with the settings of the portal, and no transaction around the test."""
     before: Any = connections["default"]
     told = {
         **before.settings_dict,
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": str(folder / "weir.sqlite3"),
-    }
-    told["OPTIONS"] = {
-        "transaction_mode": "IMMEDIATE",
-        "timeout": 20,
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA recursive_triggers=ON;",
+        "OPTIONS": {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA recursive_triggers=ON;",
+        },
     }
     mine = DatabaseWrapper(told, alias="default")
     connections["default"] = mine
-    rig = Rig(folder)
-    os.environ[_KUBECONFIG] = rig.kubeapi.kubeconfig
     try:
-        rig.start()
-        yield rig
+        call_command("migrate", verbosity=0)
+        yield mine
     finally:
-        rig.stop()
         mine.close()
         connections["default"] = before
-        del os.environ[_KUBECONFIG]
 
 
 def missing_program() -> str:

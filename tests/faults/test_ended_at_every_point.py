@@ -17,9 +17,9 @@ from releases import flow
 from releases.domain.states import FINISHED, Event, State
 from releases.models import Rollout
 from tests.admin.world import WORKER, World, actor
-from tests.fakes.telemetry import Traffic
 from tests.faults.judge import check_end, check_now, stored_by_fake, weights_written
 from tests.faults.points import Point, chosen, watched
+from tests.faults.split import Split
 
 pytestmark = [pytest.mark.faults, pytest.mark.django_db]
 
@@ -50,33 +50,31 @@ def ending_once(name: str, *, stage: str) -> Iterator[list[str]]:
         yield happened
 
 
-def pulse(world: World, rollout: Rollout) -> None:
-    """One due pass; if it ends in the middle, its lease has run out before the next."""
+def pulse(world: World, rollout: Rollout, *, split: Split) -> None:
+    """One due pass; if it ends in the middle, its lease has run out before the next. The traffic follows at once."""
     world.now += timedelta(seconds=10)
     try:
         flow.advance(rollout.pk, clock=lambda: world.now, by=WORKER)
     except Ended:
+        split.follow()
         world.now += LEASE
+    split.follow()
 
 
 def run_to_the_end(world: World, rollout: Rollout, *, roll_back: bool) -> None:
+    split = Split(world, rollout)
     for _ in range(120):
-        pulse(world, rollout)
+        pulse(world, rollout, split=split)
         check_now(rollout, stored=stored_by_fake(world.mesh))
         rollout.refresh_from_db()
         if rollout.state in FINISHED:
             return
         if roll_back and rollout.current_step == 1:
-            begin_by_guard(world, rollout)
+            # From now on the candidate fails, so that the worker itself rolls back; at first the mesh does not answer.
+            world.mesh.fail_next(Unreachable("The API server did not answer."), on="put")
+            split.error_ratio = 0.5
             roll_back = False
     pytest.fail(f"no end: {rollout.state}, {rollout.reason_code} {rollout.reason_params}")
-
-
-def begin_by_guard(world: World, rollout: Rollout) -> None:
-    """From now on the candidate fails, so that the worker itself rolls back; at first the mesh does not answer."""
-    world.mesh.fail_next(Unreachable("The API server did not answer."), on="put")
-    target = rollout.service.target
-    world.telemetry.run(target, "v2", Traffic(rps=100, error_ratio=0.5), since=world.now)
 
 
 def prepared(world: World) -> Rollout:
@@ -87,9 +85,7 @@ def prepared(world: World) -> Rollout:
         by=actor(world.requester),
     )
     rollout = world.approved()
-    begin = world.now - timedelta(hours=1)
-    for version in ("v1", "v2"):
-        world.telemetry.run(rollout.service.target, version, Traffic(rps=100), since=begin)
+    Split(world, rollout).begin()
     return rollout
 
 
@@ -107,8 +103,9 @@ def test_a_pass_that_ends_anywhere_changes_nothing_but_time(world: World, name: 
 def test_a_person_rolls_back_what_an_ended_worker_left_half_done(world: World, name: str) -> None:
     rollout = prepared(world)
     with ending_once(name, stage="shift:1") as happened:
+        split = Split(world, rollout)
         while not happened:
-            pulse(world, rollout)
+            pulse(world, rollout, split=split)
         flow.perform(
             rollout, Event.ROLL_BACK, by=actor(world.operator), why="enough", clock=lambda: world.now
         )
