@@ -10,6 +10,7 @@ from pathlib import Path
 from deploy.lab import verbs
 from deploy.lab.errors import LabError
 from deploy.lab.folder import DEFAULT_FOLDER, LabFolder
+from deploy.lab.proof import prove
 from deploy.lab.story.tell import tell_story
 from deploy.lab.up import Wish, say, up
 
@@ -65,6 +66,11 @@ def _parser() -> argparse.ArgumentParser:
 
     telling = verb.add_parser("story", help="play a good and a bad release; exit code 0 if both end well")
     telling.set_defaults(run=_story)
+
+    proving = verb.add_parser(
+        "proof", help="play faults of several kinds; exit code 0 if each ends as it should"
+    )
+    proving.set_defaults(run=_proof)
     return parser
 
 
@@ -114,6 +120,10 @@ def _load(folder: LabFolder, asked: argparse.Namespace) -> int:
 
 def _story(folder: LabFolder, _asked: argparse.Namespace) -> int:
     return 0 if asyncio.run(tell_story(folder, say=say)) else 1
+
+
+def _proof(folder: LabFolder, _asked: argparse.Namespace) -> int:
+    return 0 if asyncio.run(prove(folder, say=say)) else 1
 
 
 if __name__ == "__main__":

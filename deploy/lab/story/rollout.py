@@ -62,13 +62,13 @@ async def _register(cast: Cast, *, service: str, version: str) -> None:
     cast.say(f"requester registers {service} {version}: {image}")
 
 
-async def approved_rollout(cast: Cast, release: Release, *, reason: str) -> int:
+async def approved_rollout(cast: Cast, release: Release, *, reason: str, plan: str = PLAN) -> int:
     """Request, submit and approve a rollout; return its id. Raises StoryError."""
     draft = await cast.requester.post(
         "rollouts/",
         service=release.service,
         candidate=release.candidate,
-        plan=PLAN,
+        plan=plan,
         reason=reason,
         impact=f"Users of the demo shop's {release.service}.",
         test_evidence="The lab's own tests of both versions.",
