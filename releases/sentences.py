@@ -120,6 +120,7 @@ def _reasons() -> Mapping[str, str]:
         Reason.METRICS_UNREACHABLE: _("Prometheus does not answer; nothing is promoted without it."),
         Reason.INTERNAL_ERROR: _("The last pass failed and is tried again:"),
         Reason.GUARD_FAILED: _("A guard failed: %(sentence)s"),
+        Reason.EXPERIMENT_LOST: _("The experiment chose the stable version; the candidate is discarded."),
         Reason.EVIDENCE_UNCLEAR: _("The evidence stayed unclear for as long as the plan allows."),
         Reason.ROLLED_BACK_BY_PERSON: _("Rolled back by a person."),
         Reason.ROLLED_BACK_BY_FREEZE: _("Rolled back because the freeze %(name)s began, which says so."),

@@ -74,6 +74,17 @@ def _waits(numbers: Numbers) -> str:
     return " ".join(filter(None, [progress, said]))
 
 
+def _void(numbers: Numbers) -> str:
+    """An experiment whose users were not split as declared says nothing about either version."""
+    found = numbers.get("experiment") or {}
+    return _(
+        "The experiment is void: B got %(share)s of the requests of users with an id where %(declared)s were declared, so the assignment is broken. Nothing can be concluded from it."
+    ) % {
+        "share": percent(found.get("share"), digits=1),
+        "declared": percent(found.get("declared"), digits=1),
+    }
+
+
 def _no_data(sentence: str) -> str:
     return " ".join([sentence, _("No data: neither pass nor fail.")])
 
@@ -193,6 +204,7 @@ def _odds(log_e: Any) -> str:
 
 _SENTENCES: Mapping[str, Callable[[Numbers], str]] = {
     "roll_back": _failed,
+    "experiment_void": _void,
     "go_on": _passed,
     "promote": _passed,
     "wait": _waits,

@@ -81,6 +81,9 @@ def _add_fault(fault: argparse.ArgumentParser) -> None:
     fault.add_argument("--latency-ms", type=float, default=0.0, help="added to every answer")
     fault.add_argument("--payment-failures", type=float, default=0.0, help="ratio of payments spoilt, 0-1")
     fault.add_argument("--no-endpoints", action="store_true", help="ready, yet not found by the mesh")
+    fault.add_argument(
+        "--broken-assignment", action="store_true", help="users sent to it by id leak to the other version"
+    )
     fault.add_argument("--clear", action="store_true", help="end every fault of this version")
     fault.set_defaults(run=_fault)
 
@@ -108,6 +111,7 @@ def _fault(folder: LabFolder, asked: argparse.Namespace) -> int:
         latency_ms=asked.latency_ms,
         payment_failure_ratio=asked.payment_failures,
         no_endpoints=asked.no_endpoints,
+        broken_assignment=asked.broken_assignment,
     )
     if asked.clear != (wanted == verbs.Fault()):
         raise LabError("Give either --clear or at least one fault.")

@@ -15,7 +15,7 @@ from deploy.lab.control import ask
 from deploy.lab.errors import LabError
 from deploy.lab.folder import LabFolder
 from deploy.lab.kube import KubeApi, deployment
-from deploy.lab.mesh.objects import NO_ENDPOINTS
+from deploy.lab.mesh.objects import BROKEN_ASSIGNMENT, NO_ENDPOINTS
 from deploy.lab.shop import NAMESPACE
 from deploy.lab.supervisor import READY_SECONDS
 from deploy.lab.up import say
@@ -33,6 +33,7 @@ class Fault:
     latency_ms: float = 0.0
     payment_failure_ratio: float = 0.0
     no_endpoints: bool = False
+    broken_assignment: bool = False
 
 
 def down(folder: LabFolder) -> int:
@@ -89,7 +90,7 @@ async def switch_fault(folder: LabFolder, *, service: str, version: str, wanted:
     if name not in processes:
         raise LabError(f"The shop has no {service} {version}; there are {', '.join(processes)}.")
     body = asdict(wanted)
-    hidden = body.pop("no_endpoints")
+    hidden, leaks = body.pop("no_endpoints"), body.pop("broken_assignment")
     async with httpx.AsyncClient(trust_env=False, timeout=_ANSWER_SECONDS) as client:
         try:
             answer = await client.post(f"{processes[name]}/admin/fault", json=body)
@@ -99,7 +100,10 @@ async def switch_fault(folder: LabFolder, *, service: str, version: str, wanted:
     if answer.is_error:
         raise LabError(f"{name} refused the fault: {answer.json()['error']}")
     # null removes an annotation in a merge patch
-    annotations = {NO_ENDPOINTS: "true" if hidden else None}
+    annotations = {
+        NO_ENDPOINTS: "true" if hidden else None,
+        BROKEN_ASSIGNMENT: "true" if leaks else None,
+    }
     async with KubeApi(folder.kubeconfig) as api:
         await api.merge(
             deployment(name, namespace=NAMESPACE), change={"metadata": {"annotations": annotations}}

@@ -34,6 +34,18 @@ class StepSerializer(serializers.Serializer[Any]):
     mirror = MirrorJson(required=False, allow_null=True, default=None)
 
 
+class ExperimentRule(serializers.Serializer[Any]):
+    """What decides an A/B test, fixed before the start.
+
+    ``kpi`` is ``conversion``, ``dwell`` or a metric of the service; ``minimum_effect`` is relative to A (0.02: two percent better).
+    """
+
+    kpi = serializers.CharField(required=False)
+    minimum_effect = serializers.FloatField(required=False, min_value=0)
+    maximum_seconds = serializers.FloatField(required=False, min_value=1)
+    on_tie = serializers.ChoiceField(choices=["stable", "candidate"], required=False)
+
+
 class EvidenceSerializer(serializers.Serializer[Any]):
     """On what evidence a step may be left; what is left out takes the default."""
 
@@ -41,6 +53,7 @@ class EvidenceSerializer(serializers.Serializer[Any]):
     interval_seconds = serializers.IntegerField(min_value=1, max_value=3600, required=False)
     wait_limit_seconds = serializers.IntegerField(min_value=0, required=False)
     when_unclear = serializers.ChoiceField(choices=["hold", "roll_back"], required=False)
+    experiment = ExperimentRule(required=False, allow_null=True)
 
 
 class PlanSerializer(serializers.ModelSerializer[RolloutPlan]):

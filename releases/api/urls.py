@@ -19,6 +19,7 @@ from releases.api.calendar.proposals import ProposalViewSet
 from releases.api.calendar.standard import StandardChangeViewSet
 from releases.api.clusters import ClusterViewSet
 from releases.api.documentation import DocsView, SchemaView
+from releases.api.experiments import ExperimentViewSet
 from releases.api.me import ConfirmView, MeView
 from releases.api.metrics import MetricViewSet
 from releases.api.overview.views import OverviewView
@@ -57,6 +58,7 @@ NOUNS: Mapping[str, type[ViewSetMixin]] = {
     "metrics": MetricViewSet,
     "policies": PolicyViewSet,
     "plans": PlanViewSet,
+    "experiments": ExperimentViewSet,
     "rehearsals": RehearsalViewSet,
     "rollouts": RolloutViewSet,
     "freezes": FreezeViewSet,

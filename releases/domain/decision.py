@@ -169,6 +169,11 @@ def _after_the_bake(facts: Facts, run: Run, now: datetime) -> Action:
     if following < len(facts.plan.steps):
         return _reason_not_to_begin(facts, now, position=following) or Shift(following)
     if facts.plan.strategy is Strategy.AB_TEST and run.desired < 100:
+        choice = run.verdict_params.get("choice")
+        if choice == "candidate":
+            return _barred(facts, now, position=run.position) or Promote()
+        if choice == "stable":
+            return RollBack(Reason.EXPERIMENT_LOST, run.verdict_params)
         return Wait(_next_look(facts, now), Reason.WAITING_FOR_CHOICE, {"step": run.position})
     return _barred(facts, now, position=run.position, begun=run.desired == 100) or Promote()
 

@@ -12,6 +12,7 @@ from typing import Any, TypeGuard, assert_never
 from istio.documents import TrafficError
 from istio.traffic import TrafficSpec
 from releases.domain.errors import BadPlan
+from releases.domain.evidence.experiment import Rule
 
 MAX_BAKE_SECONDS = 30 * 24 * 3600
 MAX_STEPS = 50
@@ -38,13 +39,15 @@ class EvidencePolicy:
     """On what evidence a step may be left.
 
     ``gate``: the evidence must suffice; ``guard``: time over, data present, no guard fired. ``wait_limit_seconds``
-    after the bake is over, ``when_unclear`` says what happens: ``hold`` for a person or ``roll_back``.
+    after the bake is over, ``when_unclear`` says what happens: ``hold`` for a person or ``roll_back``. ``experiment`` is the
+    rule of an A/B test (``releases.domain.evidence.experiment.Rule``), fixed before the start.
     """
 
     policy: str = "gate"
     interval_seconds: int = 15
     wait_limit_seconds: int = 3600
     when_unclear: str = "hold"
+    experiment: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         if self.policy not in {"gate", "guard"}:
@@ -67,13 +70,22 @@ class EvidencePolicy:
                 field="evidence.wait_limit_seconds",
             )
 
+        check_experiment(self.experiment)
+
+    @property
+    def experiment_rule(self) -> Rule:
+        """What decides an A/B test; without a word in the plan the defaults do."""
+        return Rule(**(self.experiment or {}))
+
     def as_json(self) -> dict[str, Any]:
-        return {
+        told: dict[str, Any] = {
             "policy": self.policy,
             "interval_seconds": self.interval_seconds,
             "wait_limit_seconds": self.wait_limit_seconds,
             "when_unclear": self.when_unclear,
         }
+        # Only where there is one: plans without an experiment keep the fingerprint they always had.
+        return {**told, "experiment": dict(self.experiment)} if self.experiment else told
 
     @classmethod
     def from_json(cls, given: Mapping[str, Any] | None) -> EvidencePolicy:
@@ -171,6 +183,24 @@ class Plan:
         plan = cls(strategy=strategy, steps=steps, evidence=EvidencePolicy.from_json(given.get("evidence")))
         check_plan(plan)
         return plan
+
+
+def check_experiment(given: Mapping[str, Any] | None) -> None:
+    """Refuse a rule that could not decide. Raises BadPlan."""
+    if given is None:
+        return
+    where = "evidence.experiment"
+    rule = _known(given, names=tuple(Rule.__slots__), where=where)
+    if not isinstance(rule.get("kpi", ""), str):
+        raise BadPlan("The KPI of an experiment is a name.", field=f"{where}.kpi")
+    for name, low, high in (("minimum_effect", 0, 10), ("maximum_seconds", 1, MAX_BAKE_SECONDS)):
+        value = rule.get(name, low)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+            raise BadPlan(
+                f"{name} of an experiment is a number from {low} to {high}.", field=f"{where}.{name}"
+            )
+    if rule.get("on_tie", "stable") not in {"stable", "candidate"}:
+        raise BadPlan("On a tie the stable or the candidate version wins.", field=f"{where}.on_tie")
 
 
 def check_plan(plan: Plan) -> None:

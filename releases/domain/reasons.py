@@ -38,6 +38,7 @@ class Reason(StrEnum):
     INTERNAL_ERROR = "internal_error"
     GUARD_FAILED = "guard_failed"
     EVIDENCE_UNCLEAR = "evidence_unclear"
+    EXPERIMENT_LOST = "experiment_lost"
     ROLLED_BACK_BY_PERSON = "rolled_back_by_person"
     ROLLED_BACK_BY_FREEZE = "rolled_back_by_freeze"
     TRAIN_FAILED = "train_failed"

@@ -18,6 +18,7 @@ from releases.domain.evidence import (
     Look,
     MeanRule,
     Moments,
+    Outcome,
     PlannedStep,
     Settings,
     State,
@@ -27,9 +28,11 @@ from releases.domain.evidence import (
     tally_of,
     with_metrics,
 )
+from releases.domain.evidence.experiment import Choice, Experiment
 from releases.domain.evidence.scrape import counts_from_json
 from releases.domain.evidence.settings import DWELL, PAYMENTS
-from releases.domain.plan import Step
+from releases.domain.plan import Plan, Step
+from releases.flow.experimenting import after_snapshot, is_experiment
 from releases.models import Calibration, JudgeMemory, MetricSnapshot, Rollout
 from services.connections import telemetry_of
 from services.models import Metric, Service
@@ -76,7 +79,8 @@ def memory_of(rollout: Rollout, *, begun: datetime) -> JudgeMemory:
     learnt = _stable_past(rollout, until=begun, seconds=seconds)
     rules = rules_for(rollout.service, past=learnt, seconds=seconds)
     judge = Judge(rules.settings)
-    state = judge.start([planned_step(step) for step in plan.steps])
+    splits_users = is_experiment(plan)
+    state = judge.start([planned_step(step, splits_users=splits_users) for step in plan.steps])
     for counts in learnt:
         look = Look(
             seconds=seconds, weight=0, step=None, stable=tally_for(counts, own=rules.own), candidate=None
@@ -97,11 +101,49 @@ def look_at(snapshot: MetricSnapshot, *, rules: Rules, steps: int) -> Look:
     )
 
 
-def observe(memory: JudgeMemory, snapshot: MetricSnapshot) -> tuple[State, Judgement]:
-    """Show the judge one stored snapshot."""
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What the judge remembers after a look, and the verdict's columns."""
+
+    memory: dict[str, Any]
+    outcome: Outcome
+    metric: str
+    code: str
+    numbers: dict[str, Any]
+
+
+def observe(memory: JudgeMemory, snapshot: MetricSnapshot, *, plan: Plan) -> Observed:
+    """Show the judge one stored snapshot. In an experiment the plan's rule has a word too, after the guards."""
     rules = Rules.from_json(memory.settings)
-    state = State.from_json(memory.state)
-    return Judge(rules.settings).observe(state, look_at(snapshot, rules=rules, steps=len(state.steps)))
+    known = dict(memory.state)
+    experiment = Experiment.from_json(known.pop("experiment")) if "experiment" in known else Experiment()
+    state = State.from_json(known)
+    state, judgement = Judge(rules.settings).observe(
+        state, look_at(snapshot, rules=rules, steps=len(state.steps))
+    )
+    remembered, numbers = state.as_json(), numbers_of(judgement)
+    seen = Observed(
+        memory=remembered,
+        outcome=judgement.decision.outcome,
+        metric=judgement.because,
+        code=judgement.problem or judgement.decision.value,
+        numbers=numbers,
+    )
+    if not is_experiment(plan):
+        return seen
+    taken = after_snapshot(experiment, snapshot, plan=plan, is_settled=state.in_step > 1)
+    if taken is None:
+        remembered["experiment"] = experiment.as_json()
+        return seen
+    experiment, found = taken
+    remembered["experiment"] = experiment.as_json()
+    numbers["experiment"], numbers["choice"] = found.as_json(), found.choice.value
+    if found.choice is Choice.VOID or (
+        seen.metric.startswith("sample_ratio") and seen.outcome is Outcome.FAIL
+    ):
+        numbers["choice"] = Choice.VOID.value
+        return replace(seen, outcome=Outcome.FAIL, metric="sample_ratio", code="experiment_void")
+    return seen
 
 
 def numbers_of(judgement: Judgement) -> dict[str, Any]:
@@ -114,13 +156,16 @@ def numbers_of(judgement: Judgement) -> dict[str, Any]:
     return numbers
 
 
-def planned_step(step: Step) -> PlannedStep:
-    """Return a step as the judge knows it: people who are routed by rule, id or mirror are no random sample of requests."""
+def planned_step(step: Step, *, splits_users: bool = False) -> PlannedStep:
+    """Return a step as the judge knows it: people who are routed by rule, id or mirror are no random sample of requests.
+
+    In an experiment every user has an id, so that the sample ratio is asked for (``splits_users``).
+    """
     traffic = step.traffic
     return PlannedStep(
         weight=effective_weight(step, weight=step.weight),
         seconds=step.bake_seconds,
-        splits=not (traffic.rules or traffic.sticky or traffic.mirror),
+        splits=not (traffic.rules or traffic.mirror) and (splits_users or not traffic.sticky),
     )
 
 

@@ -8,10 +8,9 @@ from datetime import UTC, datetime, timedelta
 from django.db import transaction
 
 from istio.telemetry import Counts, Missing, Reading, TelemetryError
-from releases.domain.evidence import Judgement, Outcome, State
 from releases.domain.evidence.scrape import counts_as_json
 from releases.domain.fingerprint import digest
-from releases.flow.judging import RULE, effective_weight, memory_of, numbers_of, observe
+from releases.flow.judging import RULE, Observed, effective_weight, memory_of, observe
 from releases.flow.look import look_at_mesh
 from releases.flow.move import change
 from releases.flow.windows import due_ends, questions_of, shared_window
@@ -38,8 +37,8 @@ def measure(rollout: Rollout, *, now: datetime) -> None:
     last = rollout.snapshots.order_by("-at").values_list("at", flat=True).first()
     ends = due_ends(after=last or begun, now=now, seconds=seconds)
     for snapshot in _snapshots(rollout, runs=runs, ends=ends, seconds=seconds):
-        state, judgement = observe(memory, snapshot)
-        _keep(rollout, snapshot, memory=memory, state=state, judgement=judgement)
+        seen = observe(memory, snapshot, plan=rollout.plan_value)
+        _keep(rollout, snapshot, memory=memory, seen=seen)
     _note_split(rollout, run=runs[-1])
     found = look_at_mesh(rollout, now=now)
     fresh = {name: value for name, value in found.items() if getattr(rollout, name) != value}
@@ -119,35 +118,32 @@ def _filled(snapshot: MetricSnapshot, *, stable: Reading, candidate: Reading) ->
 
 
 @transaction.atomic
-def _keep(
-    rollout: Rollout, snapshot: MetricSnapshot, *, memory: JudgeMemory, state: State, judgement: Judgement
-) -> None:
+def _keep(rollout: Rollout, snapshot: MetricSnapshot, *, memory: JudgeMemory, seen: Observed) -> None:
     """Store the snapshot, what was concluded from it, and what the judge remembers from now on."""
     snapshot.save(force_insert=True)
     last = rollout.verdicts.order_by("-at").first()
-    outcome = Outcome(judgement.decision.outcome)
     is_kept = (
         last is None
         or last.step != snapshot.step
-        or last.outcome != outcome.value
+        or last.outcome != seen.outcome.value
         or memory.looks % LOOKS_BETWEEN_STATES == 0
     )
     Verdict.objects.create(
         rollout=rollout,
         step=snapshot.step,
         at=snapshot.at,
-        outcome=outcome.value,
-        metric=judgement.because,
+        outcome=seen.outcome.value,
+        metric=seen.metric,
         rule=RULE,
-        reason_code=judgement.problem or judgement.decision.value,
-        numbers=numbers_of(judgement),
+        reason_code=seen.code,
+        numbers=seen.numbers,
         settings=memory.settings,
         state_before=memory.state if is_kept else None,
         shadow=rollout.service.shadow,
         snapshots_from=snapshot.at - timedelta(seconds=snapshot.window_seconds),
         snapshots_hash=hash_after(last, snapshot),
     )
-    memory.state, memory.looks = state.as_json(), memory.looks + 1
+    memory.state, memory.looks = seen.memory, memory.looks + 1
     memory.save()
 
 

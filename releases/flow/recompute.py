@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from releases.domain.fingerprint import digest
-from releases.flow.judging import numbers_of, observe
+from releases.flow.judging import observe
 from releases.models import JudgeMemory, MetricSnapshot, Verdict
 
 
@@ -23,9 +23,10 @@ def recomputed(verdict: Verdict) -> dict[str, Any]:
         rollout=verdict.rollout_id, at__gte=first.at, at__lte=verdict.at
     ).order_by("at")
     numbers: dict[str, Any] = {}
+    plan = verdict.rollout.plan_value
     for snapshot in snapshots:
-        state, judgement = observe(memory, snapshot)
-        memory.state, numbers = state.as_json(), numbers_of(judgement)
+        seen = observe(memory, snapshot, plan=plan)
+        memory.state, numbers = seen.memory, seen.numbers
     if not numbers:
         raise LookupError(f"{verdict}: its snapshots are not stored any more.")
     return numbers

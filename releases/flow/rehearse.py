@@ -24,6 +24,7 @@ from releases.domain.fingerprint import digest
 from releases.domain.plan import Plan
 from releases.domain.roles import Action
 from releases.flow.authorize import check_may
+from releases.flow.experimenting import is_experiment
 from releases.flow.judging import planned_step, rules_for, tally_for
 from releases.flow.record import record
 from releases.flow.windows import questions_of
@@ -132,7 +133,7 @@ def rehearsed_now(
     tallies = [tally for counts in past if (tally := tally_for(counts, own=rules.own))]
     found = rehearse(
         tallies,
-        [planned_step(step) for step in plan.steps],
+        [planned_step(step, splits_users=is_experiment(plan)) for step in plan.steps],
         settings=rules.settings,
         on_progress=lambda share: on_progress(_READING_SHARE + (1 - _READING_SHARE) * share),
     )

@@ -15,6 +15,7 @@ from releases.selectors.calendar import (
     windows,
 )
 from releases.selectors.events import AllowedEvent, allowed_events, may
+from releases.selectors.experiments import experiments
 from releases.selectors.health import HealthItem, health
 from releases.selectors.news import Item, News, Place, newest_place, news_after
 from releases.selectors.packs import as_csv, as_jsonl, evidence_pack
@@ -60,6 +61,7 @@ __all__ = [
     "conflict_sentence",
     "due_rollouts",
     "evidence_pack",
+    "experiments",
     "exported",
     "freezes",
     "health",

@@ -36,6 +36,8 @@ class Story:
     rps: float = 200.0
     how: dict[str, Traffic] = field(default_factory=dict)
     weight: int = -1
+    kept: float = 1.0
+    """The part of the users routed to the candidate by id that reaches it."""
 
     def behave(self, version: str, **changes: Any) -> None:
         """Let a version behave like this from now on; ratios 0-1."""
@@ -49,7 +51,10 @@ class Story:
         advance(self.rollout.pk, clock=lambda: self.now, by=WORKER)
         self.rollout.refresh_from_db()
         runs = self.rollout.step_runs.exclude(written=None).order_by("-position")
-        written = runs.values_list("written", flat=True).first() or 0
+        last = runs.first()
+        written = (last.written or 0) if last else 0
+        if last and (sticky := last.planned.get("sticky")) and self.rollout.state in MOVING:
+            written = round(sticky["percent"] * self.kept)
         self._split(0 if self.rollout.state == State.ROLLED_BACK else written)
 
     def run(self, *, until: Callable[[Story], bool] | None = None, pulses: int = 400) -> None:

@@ -11,6 +11,9 @@ from deploy.lab.mesh.hosts import fqdn
 NO_ENDPOINTS = "lab.weir.dev/no-endpoints"
 """Annotation on a Deployment, for drills: it is ready, and yet the mesh finds none of its endpoints."""
 
+BROKEN_ASSIGNMENT = "lab.weir.dev/broken-assignment"
+"""Annotation on a Deployment, for drills: of the users who are routed to it by a rule, the mesh sends some elsewhere."""
+
 MESH_GATEWAY = "mesh"
 
 
@@ -37,6 +40,7 @@ class Workload:
     labels: Mapping[str, str]
     endpoint_port: int | None
     """Port on 127.0.0.1; ``None`` unless ready."""
+    loses_users: bool = False
 
     def carries(self, labels: Mapping[str, str]) -> bool:
         return labels.items() <= self.labels.items()
@@ -72,6 +76,17 @@ class MeshObjects:
 
     def service(self, host: str) -> MeshService | None:
         return next((service for service in self.services if service.host == host), None)
+
+    def loses_users(self, host: str, *, subset: str) -> bool:
+        """Say whether the Deployment behind a subset was told to lose users."""
+        service = self.service(host)
+        subsets = [one for rule in self.destination_rules if rule.host == host for one in rule.subsets]
+        labels = next((one.labels for one in subsets if one.name == subset), None)
+        return (
+            service is not None
+            and labels is not None
+            and any(workload.loses_users for workload in self.backing(service) if workload.carries(labels))
+        )
 
     def backing(self, service: MeshService) -> tuple[Workload, ...]:
         """Return the Deployments whose pods the Service's selector picks; none without a selector."""
@@ -128,12 +143,14 @@ def _service(manifest: Json) -> MeshService:
 def _workload(manifest: Json, *, port: int | None) -> Workload:
     metadata = manifest["metadata"]
     ready = manifest.get("status", {}).get("readyReplicas", 0) > 0
-    reachable = (metadata.get("annotations") or {}).get(NO_ENDPOINTS) != "true"
+    annotations = metadata.get("annotations") or {}
+    reachable = annotations.get(NO_ENDPOINTS) != "true"
     return Workload(
         namespace=metadata.get("namespace", "default"),
         name=metadata["name"],
         labels=manifest["spec"]["template"]["metadata"].get("labels") or {},
         endpoint_port=port if ready and reachable else None,
+        loses_users=annotations.get(BROKEN_ASSIGNMENT) == "true",
     )
 
 

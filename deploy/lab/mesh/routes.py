@@ -17,6 +17,7 @@ from deploy.lab.mesh.objects import MESH_GATEWAY, MeshObjects, key_of
 
 ROUTES_TYPE = "type.googleapis.com/envoy.config.route.v3.RouteConfiguration"
 ROUTES_NAME = "mesh"
+_LEAKED_PERCENT = 30
 
 
 def routes_of(virtual_service: Json, *, objects: MeshObjects) -> list[Json]:
@@ -30,6 +31,15 @@ def routes_of(virtual_service: Json, *, objects: MeshObjects) -> list[Json]:
             **route_action(route, namespace=namespace, objects=objects, path=path),
             **header_changes(route.get("headers")),
         }
+        if (
+            len(route.get("route") or []) == 1
+            and route.get("match")
+            and _loses_users(route, namespace=namespace, objects=objects)
+        ):
+            everybody = virtual_service["spec"]["http"][-1]
+            common["route"] = _leaking(
+                common["route"], into=route_action(everybody, namespace=namespace, objects=objects, path=path)
+            )
         if configs := filter_configs(route, path=path):
             common["typed_per_filter_config"] = configs
         found += [
@@ -37,6 +47,21 @@ def routes_of(virtual_service: Json, *, objects: MeshObjects) -> list[Json]:
             for match in _matches(route, of=virtual_service, objects=objects, path=path)
         ]
     return found
+
+
+def _loses_users(route: Json, *, namespace: str, objects: MeshObjects) -> bool:
+    destination = route["route"][0].get("destination") or {}
+    host = fqdn(destination.get("host", ""), namespace=namespace)
+    return objects.loses_users(host, subset=destination.get("subset", ""))
+
+
+def _leaking(action: Json, *, into: Json) -> Json:
+    """Send three of ten of a rule's requests where everybody goes: a broken assignment, for drills."""
+    mine = action["weighted_clusters"]["clusters"]
+    theirs = into["route"]["weighted_clusters"]["clusters"]
+    most = max(theirs, key=lambda cluster: cluster["weight"])
+    split = [{**mine[0], "weight": 100 - _LEAKED_PERCENT}, {**most, "weight": _LEAKED_PERCENT}]
+    return {**action, "weighted_clusters": {"clusters": split}}
 
 
 def is_bound(gateways: Sequence[str] | None, *, namespace: str, objects: MeshObjects) -> bool:

@@ -171,6 +171,40 @@ export interface paths {
         patch: operations["clusters_partial_update"];
         trace?: never;
     };
+    "/api/v1/experiments/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description A/B tests, newest first. */
+        get: operations["experiments_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/experiments/{id}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description A/B tests, newest first. */
+        get: operations["experiments_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/freezes/": {
         parameters: {
             query?: never;
@@ -1684,6 +1718,22 @@ export interface components {
             /** Why voided */
             voided_why?: string;
         };
+        /** @description Requests of the users of each version, and the candidate's share (0-1) with its interval against the declared one. */
+        Assignment: {
+            /** Format: double */
+            stable: number;
+            /** Format: double */
+            candidate: number;
+            /** Format: double */
+            declared: number;
+            /** Format: double */
+            share: number | null;
+            /** Format: double */
+            low: number | null;
+            /** Format: double */
+            high: number | null;
+            is_sound: boolean;
+        };
         /** @description What needs a person, worst first. */
         Attention: {
             kind: components["schemas"]["AttentionKindEnum"];
@@ -1838,6 +1888,14 @@ export interface components {
          * @enum {string}
          */
         ChannelEnum: "session" | "token";
+        /**
+         * @description * `open` - open
+         *     * `candidate` - candidate
+         *     * `stable` - stable
+         *     * `void` - void
+         * @enum {string}
+         */
+        ChoiceEnum: "open" | "candidate" | "stable" | "void";
         /**
          * @description A cluster. Credentials are not here: ``kubeconfig_env`` names a variable of the portal's own
          *     environment.
@@ -2000,6 +2058,7 @@ export interface components {
             interval_seconds?: number;
             wait_limit_seconds?: number;
             when_unclear?: components["schemas"]["WhenUnclearEnum"];
+            experiment?: components["schemas"]["ExperimentRule"] | null;
         };
         /** @description On what evidence a step may be left; what is left out takes the default. */
         EvidenceRequest: {
@@ -2007,6 +2066,51 @@ export interface components {
             interval_seconds?: number;
             wait_limit_seconds?: number;
             when_unclear?: components["schemas"]["WhenUnclearEnum"];
+            experiment?: components["schemas"]["ExperimentRuleRequest"] | null;
+        };
+        /** @description ``choice``: ``open``, ``candidate``, ``stable`` or ``void``; ``id`` is the rollout's. */
+        Experiment: {
+            id: number;
+            number: string;
+            service: string;
+            stable: string;
+            candidate: string;
+            state: string;
+            /** Format: date-time */
+            started_at: string | null;
+            choice: components["schemas"]["ChoiceEnum"];
+            sentence: string;
+            /** Format: double */
+            seconds: number;
+            rule: components["schemas"]["ExperimentRule"];
+            assignment: components["schemas"]["Assignment"] | null;
+            kpis: components["schemas"]["Kpi"][];
+        };
+        /**
+         * @description What decides an A/B test, fixed before the start.
+         *
+         *     ``kpi`` is ``conversion``, ``dwell`` or a metric of the service; ``minimum_effect`` is relative to A (0.02: two percent better).
+         */
+        ExperimentRule: {
+            kpi?: string;
+            /** Format: double */
+            minimum_effect?: number;
+            /** Format: double */
+            maximum_seconds?: number;
+            on_tie?: components["schemas"]["OnTieEnum"];
+        };
+        /**
+         * @description What decides an A/B test, fixed before the start.
+         *
+         *     ``kpi`` is ``conversion``, ``dwell`` or a metric of the service; ``minimum_effect`` is relative to A (0.02: two percent better).
+         */
+        ExperimentRuleRequest: {
+            kpi?: string;
+            /** Format: double */
+            minimum_effect?: number;
+            /** Format: double */
+            maximum_seconds?: number;
+            on_tie?: components["schemas"]["OnTieEnum"];
         };
         /** @description Ratios are 0-1 and null without requests; ``rps`` is requests per second. */
         Figures: {
@@ -2174,6 +2278,36 @@ export interface components {
             /** @default Asia/Shanghai */
             time_zone: string;
         };
+        /** @description The difference B - A and its interval at one moment. */
+        IntervalAt: {
+            /** Format: date-time */
+            at: string;
+            /** Format: double */
+            difference: number;
+            /** Format: double */
+            low: number;
+            /** Format: double */
+            high: number;
+        };
+        /** @description Means of both versions, and the difference B - A with an interval that holds at every look together. */
+        Kpi: {
+            name: string;
+            /** Format: double */
+            a: number | null;
+            /** Format: double */
+            b: number | null;
+            /** Format: double */
+            count_a: number;
+            /** Format: double */
+            count_b: number;
+            /** Format: double */
+            difference: number | null;
+            /** Format: double */
+            low: number | null;
+            /** Format: double */
+            high: number | null;
+            over_time: components["schemas"]["IntervalAt"][];
+        };
         LastMinute: {
             /** Format: double */
             success_ratio: number | null;
@@ -2287,6 +2421,12 @@ export interface components {
             readonly effect: string;
             readonly red_button: boolean;
         };
+        /**
+         * @description * `stable` - stable
+         *     * `candidate` - candidate
+         * @enum {string}
+         */
+        OnTieEnum: "stable" | "candidate";
         /** @description Whether a service may go forward now. ``next_open`` null: not known, or until a freeze is lifted. */
         Opening: {
             service: components["schemas"]["ServiceRef"];
@@ -2354,6 +2494,19 @@ export interface components {
              */
             previous?: string | null;
             results: components["schemas"]["Cluster"][];
+        };
+        PaginatedExperimentList: {
+            /**
+             * Format: uri
+             * @example http://api.example.org/accounts/?cursor=cD00ODY%3D"
+             */
+            next?: string | null;
+            /**
+             * Format: uri
+             * @example http://api.example.org/accounts/?cursor=cj0xJnA9NDg3
+             */
+            previous?: string | null;
+            results: components["schemas"]["Experiment"][];
         };
         PaginatedFreezeList: {
             /**
@@ -4757,6 +4910,163 @@ export interface operations {
                 };
             };
             502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    experiments_list: {
+        parameters: {
+            query?: {
+                /** @description The pagination cursor value. */
+                cursor?: string;
+                /** @description Number of results to return per page. */
+                page_size?: number;
+                service?: number;
+                /**
+                 * @description * `draft` - draft
+                 *     * `pending` - waiting for approval
+                 *     * `approved` - approved
+                 *     * `running` - running
+                 *     * `paused` - paused
+                 *     * `rolling_back` - rolling back
+                 *     * `completed` - completed
+                 *     * `rolled_back` - rolled back
+                 *     * `rejected` - rejected
+                 *     * `cancelled` - cancelled
+                 *     * `expired` - expired
+                 *     * `reverted` - reverted
+                 */
+                state?: "approved" | "cancelled" | "completed" | "draft" | "expired" | "paused" | "pending" | "rejected" | "reverted" | "rolled_back" | "rolling_back" | "running";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PaginatedExperimentList"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    experiments_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Experiment"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -58,6 +58,7 @@ PLANS: list[dict[str, Any]] = [
         "title": "按用户 A/B",
         "strategy": "ab_test",
         "steps": [{"weight": 0, "bake_seconds": DAY, "sticky": {"header": "x-user-id", "percent": 50}}],
+        "evidence": {"experiment": {"kpi": "conversion", "maximum_seconds": 7 * DAY, "on_tie": "stable"}},
     },
 ]
 
