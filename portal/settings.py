@@ -277,6 +277,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": PULSE_SECONDS,
         "options": {"expires": max(PULSE_SECONDS * 2, 5)},
     },
+    "raw_changes": {
+        "task": "releases.tasks.record_raw_changes",
+        "schedule": 5.0,
+        "options": {"expires": 10},
+    },
     "rehearsals": {
         "task": "releases.tasks.take_rehearsals",
         "schedule": max(PULSE_SECONDS * 2, 2),

@@ -160,6 +160,16 @@ class Scene:
     def live(self, service: Service) -> Manifest:
         return self.mesh.get(service.virtual_service_ref)
 
+    @staticmethod
+    def testers() -> Traffic:
+        """What comes to the candidate by a rule, a user's id or a mirror, which the weights say nothing about."""
+        return Traffic(rps=40, error_ratio=0.001)
+
+    @staticmethod
+    def split(document: Manifest) -> dict[str, float]:
+        """Percent per subset in a VirtualService as it was written."""
+        return effective_split(document, host=document["spec"]["hosts"][0])
+
     def weight(self, rollout: Rollout) -> float:
         """Percent for the candidate in the live object."""
         service = rollout.service

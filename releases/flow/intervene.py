@@ -47,10 +47,12 @@ def resume(rollout: Rollout, *, by: Actor, why: str, clock: Clock) -> None:
     if rollout.drift is not None:
         raise IllegalMove(_("The mesh is not what Weir last wrote; restore or adopt it before you resume."))
     now = clock()
-    columns: dict[str, Any] = {}
+    columns: dict[str, Any] = {"version_problem": ""}  # looked at again before the next write
     if rollout.reason_code == Reason.WAITING_FOR_PERSON:
         columns["gates_passed"] = int(rollout.reason_params.get("step", 0)) + 1
     with transaction.atomic():
+        if rollout.reason_code == Reason.SPLIT_MISMATCH:
+            rollout.step_runs.filter(outcome=StepRun.Outcome.BAKING).update(mismatch_accepted=True)
         for run in rollout.step_runs.exclude(bake_left_seconds=None).filter(outcome=StepRun.Outcome.BAKING):
             until = now + timedelta(seconds=run.bake_left_seconds or 0)
             StepRun.objects.filter(pk=run.pk).update(bake_until=until, bake_left_seconds=None)

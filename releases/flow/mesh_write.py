@@ -24,8 +24,8 @@ from releases.flow.move import change
 from releases.flow.record import record
 from releases.models import Rollout, StepRun
 
-CONFIRMING_LOOKS = 3
-"""How many looks a promotion that raised the weight is watched before the candidate is called stable."""
+CONFIRMING_LOOKS = 6
+"""So many looks a promotion that raised the weight is watched before the candidate is called stable: the judge needs four to fail."""
 
 
 def put(

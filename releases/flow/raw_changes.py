@@ -15,7 +15,7 @@ DATABASE = Actor(name="database", channel=Channel.DATABASE)
 
 @transaction.atomic
 def record_raw_changes() -> int:
-    """Write an event for each change that a committed transaction made without one; return how many. Called by the pulse."""
+    """Write an event for each change that a committed transaction made without one; return how many. Called every few seconds."""
     if not UnrecordedChange.objects.exists():
         return 0
     take_chain_lock()
