@@ -248,6 +248,15 @@ AUDIT_HEAD_EVERY_EVENTS = env.int("WEIR_AUDIT_HEAD_EVERY_EVENTS", default=100)
 AUDIT_HEAD_EVERY_SECONDS = env.int("WEIR_AUDIT_HEAD_EVERY_SECONDS", default=300)
 AUDIT_ARCHIVE_FOLDER = env.str("WEIR_AUDIT_ARCHIVE_FOLDER", default="")
 AUDIT_KEPT_DAYS = max(env.int("WEIR_AUDIT_KEPT_DAYS", default=3 * 365), 180)
+# Mail goes where WEIR_EMAIL_URL says (smtp+tls://user:password@host:587); without it, it is written to the log.
+_mail = env.email_url("WEIR_EMAIL_URL", default="consolemail://")
+EMAIL_BACKEND = _mail["EMAIL_BACKEND"]
+EMAIL_HOST, EMAIL_PORT = _mail.get("EMAIL_HOST") or "localhost", _mail.get("EMAIL_PORT") or 25
+EMAIL_HOST_USER = _mail.get("EMAIL_HOST_USER") or ""
+EMAIL_HOST_PASSWORD = _mail.get("EMAIL_HOST_PASSWORD") or ""
+EMAIL_USE_TLS, EMAIL_USE_SSL = _mail.get("EMAIL_USE_TLS", False), _mail.get("EMAIL_USE_SSL", False)
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.str("WEIR_EMAIL_FROM", default="weir@localhost")
 NOTIFICATION_TIMEOUT_SECONDS = env.float("WEIR_NOTIFICATION_TIMEOUT_SECONDS", default=5.0)
 
 CELERY_BROKER_URL = REDIS_URL
@@ -271,6 +280,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 }
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
+    "notify": {"task": "releases.tasks.send_notifications", "schedule": 3.0, "options": {"expires": 10}},
     "keep_heads": {"task": "releases.tasks.keep_heads", "schedule": 10.0, "options": {"expires": 30}},
     "pulse": {
         "task": "releases.tasks.pulse",

@@ -81,6 +81,21 @@ def worker() -> Actor:
 
 
 @shared_task(ignore_result=True)
+def send_notifications() -> None:
+    """Look what is due in the outbox. Beat calls this; each message is a task of its own, so a slow receiver delays no other."""
+    now = database_now()
+    flow.notify_overdue_reviews(now=now)
+    for delivery_id in flow.due_deliveries(now=now):
+        deliver_notification.apply_async(args=(delivery_id,), expires=30)
+
+
+@shared_task(ignore_result=True)
+def deliver_notification(delivery_id: int) -> None:
+    """Try one message once."""
+    flow.deliver(delivery_id, clock=database_now)
+
+
+@shared_task(ignore_result=True)
 def keep_heads() -> None:
     """Sign the head of the audit trail when that is due, and bring heads to where they are kept."""
     flow.record_failed_log_ins(now=database_now())

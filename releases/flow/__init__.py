@@ -20,12 +20,14 @@ from releases.flow.calendar import (
     save_window,
 )
 from releases.flow.catalogue import VersionConflict, register_version, save_catalogue
+from releases.flow.deliver import deliver, due_deliveries, retry_delivery
 from releases.flow.emergency import release_in_emergency, review_emergency
 from releases.flow.exports import begin_evidence_pack, begin_export
 from releases.flow.four_eyes import agree, propose, refuse, withdraw_proposal
 from releases.flow.freezes import create_freeze, press_red_button
 from releases.flow.guarded import guarded
 from releases.flow.heads import send_heads, sign_head
+from releases.flow.notify import notify_overdue_reviews
 from releases.flow.perform import perform
 from releases.flow.plans import delete_plan, save_plan
 from releases.flow.raw_changes import record_raw_changes
@@ -76,7 +78,9 @@ __all__ = [
     "delete_holiday",
     "delete_plan",
     "delete_window",
+    "deliver",
     "draft_change",
+    "due_deliveries",
     "due_rehearsals",
     "edit",
     "fingerprint_of_train",
@@ -88,6 +92,7 @@ __all__ = [
     "issue_token",
     "lift_freeze",
     "note_failed_log_in",
+    "notify_overdue_reviews",
     "perform",
     "perform_change",
     "perform_train",
@@ -104,6 +109,7 @@ __all__ = [
     "rehearsed_now",
     "release_in_emergency",
     "request_change",
+    "retry_delivery",
     "review_emergency",
     "revoke_standard",
     "revoke_token",

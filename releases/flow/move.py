@@ -14,6 +14,7 @@ from releases.domain import IllegalMove, LostRace
 from releases.domain.actor import Actor
 from releases.domain.reasons import Reason
 from releases.domain.states import Event, State, target
+from releases.flow.notify import notify
 from releases.flow.record import record
 from releases.models import Rollout
 
@@ -50,7 +51,7 @@ def move(
     try:
         with transaction.atomic():
             change(rollout, event=event, **fields)
-            record(
+            told = record(
                 event.value,
                 by=by,
                 obj=rollout,
@@ -58,6 +59,7 @@ def move(
                 before={"state": before.value},
                 after={"state": reached.value, "reason": str(reason), **(params or {}), **(after or {})},
             )
+            notify(rollout, told)
     except IntegrityError as error:
         if "one_live_rollout_per_service" in str(error) or "releases_rollout.service_id" in str(error):
             raise IllegalMove(

@@ -6,6 +6,7 @@ from releases.models.audit import AuditEvent
 from releases.models.calendar import Freeze, FreezeOverride, Holiday, ReleaseWindow
 from releases.models.evidence import AskedQueries, Calibration, JudgeMemory, MetricSnapshot, Verdict
 from releases.models.keeping import AuditArchive, FailedLogIn, SignedHead, UnrecordedChange
+from releases.models.notification import Delivery, NotificationChannel
 from releases.models.plan import PlanStep, RolloutPlan
 from releases.models.proposal import Proposal
 from releases.models.rehearsal import Rehearsal
@@ -21,6 +22,7 @@ __all__ = [
     "AuditArchive",
     "AuditEvent",
     "Calibration",
+    "Delivery",
     "EmergencyRelease",
     "FailedLogIn",
     "Freeze",
@@ -28,6 +30,7 @@ __all__ = [
     "Holiday",
     "JudgeMemory",
     "MetricSnapshot",
+    "NotificationChannel",
     "PlanStep",
     "Proposal",
     "Rehearsal",

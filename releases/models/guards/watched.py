@@ -36,6 +36,9 @@ WATCHED: Mapping[str, Watch] = {
     "releases_user_groups": Watch(("user_id", "group_id")),
     "releases_role": Watch(("user_id", "name", "group_id")),
     "releases_apitoken": Watch(("user_id", "name", "scopes", "expires_at", "revoked_at"), silent=("digest",)),
+    "releases_notificationchannel": Watch(
+        ("name", "kind", "url_env", "secret_env", "subject", "group_id", "is_active")
+    ),
     "auth_group": Watch(("name",)),
     "services_cluster": Watch(("name", "kubeconfig_env", "prometheus_url")),
     "services_service": Watch(
