@@ -1,13 +1,13 @@
-"""Anytime-valid intervals of an event rate: true at every look together, with probability 1 - beta per side.
+"""Anytime-valid intervals: true at every look together, with probability 1 - beta per side.
 
-Gamma-Poisson mixture: the prior Gamma(1/2, 1/(2 p)) is centred at the stable rate p. After Robbins 1970; see also Howard,
+For an event rate a Gamma-Poisson mixture: the prior Gamma(1/2, 1/(2 p)) is centred at the stable rate p. After Robbins 1970; see also Howard,
 Ramdas, McAuliffe, Sekhon 2021, section 3.4.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import exp, lgamma, log
+from math import exp, lgamma, log, sqrt
 
 _SHAPE = 0.5
 _ROUNDS = 60
@@ -32,6 +32,12 @@ def rate_interval(
     constant = _SHAPE * log(prior) - lgamma(_SHAPE) + lgamma(shape) - shape * log(prior + a)
     limit = log(2 / beta) - constant
     return Interval(low=_low(x, a, limit), high=_high(x, a, limit))
+
+
+def mixture_width(information: float, *, beta: float, eta: float) -> float:
+    """Return the half-width of a normal-mixture confidence sequence at this much information (1 / variance)."""
+    spread = information + eta
+    return sqrt(spread * (2 * log(1 / beta) + log(spread / eta))) / information
 
 
 def _high(x: float, a: float, limit: float) -> float:

@@ -82,9 +82,7 @@ def learn(known: Background, *, x: float, a: float) -> Background:
     return replace(seen, dispersion=learn_stable(seen.dispersion, x=x, a=a, rate=seen.rate))
 
 
-def bet(
-    test: CountTest, pair: Pair, *, rule: CountRule, settings: Settings, learns: bool = True
-) -> CountTest:
+def bet(test: CountTest, pair: Pair, *, rule: CountRule, settings: Settings) -> CountTest:
     """Take one scrape into the evidence. A scrape without exposure or events of either version changes nothing but totals."""
     if pair.a_c <= 0 or pair.a_s <= 0:
         return test
@@ -94,7 +92,7 @@ def bet(
     phi = tempering(test, pair, rho=rho, rule=rule, settings=settings)
     cap = settings.cap(rule.weight)
     fresh = _onset(test, settings)
-    log_fresh = log(fresh)
+    log_fresh = log(fresh) if fresh > 0 else _NOTHING
     x = pair.x_c + pair.x_s
     base = pair.a_c * rho + pair.a_s
     bets = tuple(

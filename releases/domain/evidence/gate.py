@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import exp, inf, log, sqrt
+from math import exp, inf, log
 
 from releases.domain.evidence.averaging import MeanTest
-from releases.domain.evidence.bounds import Interval, rate_interval
+from releases.domain.evidence.bounds import Interval, mixture_width, rate_interval
 from releases.domain.evidence.counting import CountTest, tolerated_ratio
 from releases.domain.evidence.judgement import MetricEvidence
 from releases.domain.evidence.settings import CountRule, Settings
@@ -14,6 +14,9 @@ from releases.domain.evidence.state import State
 from releases.domain.evidence.weighing import SHARE_TESTS, count_rules, edge_of
 
 _FAR = 1e12
+_FEW = 1e-6
+_LEAST = 0.5
+"""Less exposure than half a request is what rounding leaves of none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,7 @@ def opening_of(state: State, evidence: tuple[MetricEvidence, ...], *, settings: 
             continue
         test = state.counts.get(metric.metric)
         missing = inf
-        if test is not None and test.candidate[1] > 0:
+        if test is not None and test.candidate[1] >= _LEAST:
             needed = exposure_needed(test, limit=metric.limit, phi=metric.phi, beta=settings.beta)
             if needed is not None:
                 missing = max(needed - test.candidate[1], 0.0) * state.requests[0] / test.candidate[1]
@@ -73,12 +76,12 @@ def opening_of(state: State, evidence: tuple[MetricEvidence, ...], *, settings: 
     if most in {inf, -1.0}:
         return Opening(slowest, None, None)
     rate = state.in_step_requests[0] / state.seconds_in_step if state.seconds_in_step > 0 else 0.0
-    return Opening(slowest, state.requests[0] + most, most / rate / 60 if rate > 0 else None)
+    return Opening(slowest, state.requests[0] + most, most / rate / 60 if rate > _FEW else None)
 
 
 def excess_of(test: CountTest, *, phi: float, beta: float) -> Interval | None:
     """Return the anytime-valid interval of candidate rate less stable rate, over the time in which both ran."""
-    if test.candidate[1] <= 0 or test.beside[1] <= 0:
+    if min(test.candidate[1], test.beside[1]) < _LEAST:
         return None
     centre = test.background.rate
     mine = rate_interval(
@@ -110,17 +113,13 @@ def margin_of(test: CountTest, *, margin: float, beta: float) -> Interval | None
     return Interval(low=middle - width, high=middle + width)
 
 
-def mixture_width(information: float, *, beta: float, eta: float) -> float:
-    """Return the half-width of a normal-mixture confidence sequence at this much information (1 / variance)."""
-    spread = information + eta
-    return sqrt(spread * (2 * log(1 / beta) + log(spread / eta))) / information
-
-
 def exposure_needed(test: CountTest, *, limit: float, phi: float, beta: float) -> float | None:
     """Return the candidate's exposure at which the gate opens if it is as good as the stable version; None if never in sight.
 
     The stable version's exposure is taken to grow in proportion.
     """
+    if min(test.candidate[1], test.beside[1]) < _LEAST:
+        return None
     beside_each = test.beside[1] / test.candidate[1]
     rate = test.background.rate
 
@@ -171,6 +170,7 @@ def _limit(rule: CountRule, test: CountTest, state: State, settings: Settings) -
     if is_last(state):
         return rule.final_margin
     following = state.steps[state.step + 1]
-    per_request = test.candidate[1] / state.requests[0] if state.requests[0] > 0 else 1.0
+    per_request = test.candidate[1] / state.requests[0] if state.requests[0] >= _LEAST else 1.0
     exposed = following.weight / 100 * following.seconds * per_request
-    return settings.blast_seconds / exposed if exposed > 0 else None
+    # A metric that next to no request has anything to do with cannot be harmed by more traffic.
+    return settings.blast_seconds / exposed if exposed > _FEW else None

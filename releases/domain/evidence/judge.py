@@ -12,8 +12,6 @@ from dataclasses import dataclass, field, replace
 from math import exp, log
 
 from releases.domain.evidence import counting
-from releases.domain.evidence.averaging import MeanTest
-from releases.domain.evidence.counting import CountTest
 from releases.domain.evidence.gate import Opening, evidence_of, is_last, is_open, opening_of
 from releases.domain.evidence.judgement import Decision, Judgement, MetricEvidence
 from releases.domain.evidence.look import NOTHING, Look, Tally
@@ -30,11 +28,7 @@ class Judge:
 
     def start(self, steps: Sequence[PlannedStep]) -> State:
         """Return the memory of a release that has not begun. Show it looks at the stable version alone first: it learns."""
-        return State(
-            steps=tuple(steps),
-            counts={name: CountTest() for name in count_rules(self.settings)},
-            means={rule.metric: MeanTest() for rule in self.settings.means},
-        )
+        return State.begun(steps, settings=self.settings, names=count_rules(self.settings))
 
     def observe(self, state: State, look: Look) -> tuple[State, Judgement]:
         """Take one look, in order of time, and say what follows from all looks so far."""
@@ -42,7 +36,7 @@ class Judge:
         if look.step is None:
             state = learn(state, stable, settings=self.settings) if stable else state
             return self._concluded(state, problem=problem or "not_started")
-        state = _entered(state, look)
+        state = entered(state, look)
         if candidate is None or (stable is None and look.weight < WHOLE):
             if stable is not None and not problem:
                 state = self._silent(state, look, stable)
@@ -63,10 +57,19 @@ class Judge:
             counts[name] = counting.bet(counts[name], pair, rule=rules[name], settings=self.settings)
         return replace(state, counts=counts)
 
+    def _is_no_burst(self, state: State, metric: str) -> bool:
+        """Whether enough scrapes speak: where all alternatives reach the cap together, three would do without this."""
+        test = state.counts.get(metric)
+        return test is None or test.scrapes >= self.settings.cap_scrapes
+
     def _concluded(self, state: State, *, problem: str = "") -> tuple[State, Judgement]:
         evidence = evidence_of(state, settings=self.settings)
         log_e, strongest = combined(evidence)
-        if not state.rolled_back_by and log_e >= -log(self.settings.alpha):
+        if (
+            not state.rolled_back_by
+            and log_e >= -log(self.settings.alpha)
+            and self._is_no_burst(state, strongest)
+        ):
             state = replace(state, rolled_back_by=strongest)
         decision = _decision(state, evidence, problem=problem)
         waits = decision in {Decision.WAIT, Decision.INCONCLUSIVE}
@@ -113,7 +116,7 @@ def _sound(look: Look) -> tuple[Tally | None, Tally | None, str]:
     return look.stable, look.candidate, ""
 
 
-def _entered(state: State, look: Look) -> State:
+def entered(state: State, look: Look) -> State:
     """Note where the release is. The look in which the weight changes is the first of its step."""
     moved = look.step != state.step or look.weight != state.weight
     return replace(

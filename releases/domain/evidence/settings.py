@@ -44,6 +44,12 @@ class CountRule:
     worse: Worse = Worse.HIGHER
     final_margin: float | None = None
 
+    def __post_init__(self) -> None:
+        if self.weight <= 0 or self.r0 <= 0 or (self.final_margin is not None and self.final_margin <= 0):
+            raise ValueError(
+                f"The rule of {self.metric!r} needs a weight, a ratio and a final margin above 0."
+            )
+
 
 @dataclass(frozen=True, slots=True)
 class MeanRule:

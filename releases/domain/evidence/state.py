@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from releases.domain.evidence.averaging import MeanTest, Moments
 from releases.domain.evidence.counting import Background, CountTest
 from releases.domain.evidence.dispersion import Dispersion
+from releases.domain.evidence.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,15 @@ class State:
     requests: tuple[float, float] = (0.0, 0.0)
     in_step_requests: tuple[float, float] = (0.0, 0.0)
     rolled_back_by: str = ""
+
+    @classmethod
+    def begun(cls, steps: Sequence[PlannedStep], *, settings: Settings, names: Iterable[str]) -> State:
+        """Return the memory of a release that has not begun, with a test per name and per mean."""
+        return cls(
+            steps=tuple(steps),
+            counts={name: CountTest() for name in names},
+            means={rule.metric: MeanTest() for rule in settings.means},
+        )
 
     def as_json(self) -> dict[str, Any]:
         """Return plain values for a JSON column; ``from_json`` reads them back without loss."""

@@ -60,20 +60,31 @@ def learn(state: State, stable: Tally, *, settings: Settings) -> State:
 def weigh(state: State, look: Look, *, stable: Tally, candidate: Tally, settings: Settings) -> State:
     """Take one look at both versions into every test that may count it."""
     state = _with_edges(state, stable)
-    is_warm = state.scrapes > settings.warm_up_scrapes and state.in_step > settings.settle_scrapes
+    rules, counts = count_rules(settings), dict(state.counts)
+    pairs = pairs_of(state, look, stable=stable, candidate=candidate, settings=settings)
+    for name, pair in pairs.items():
+        counts[name] = counting.bet(counts[name], pair, rule=rules[name], settings=settings)
+    means = _means(state, stable, candidate, settings=settings)
+    return replace(state, counts=counts, means=means)
+
+
+def pairs_of(
+    state: State, look: Look, *, stable: Tally, candidate: Tally, settings: Settings
+) -> dict[str, Pair]:
+    """Return the counts of both versions per test, of the tests that may count this look."""
     pairs = _ratio_pairs(stable, candidate, settings=settings)
-    counts = dict(state.counts)
-    if is_warm:
+    if _is_warm(state, settings):
         pairs |= _slow_pairs(state, stable, candidate)
     if state.in_step > 1 and _splits(state):
         pairs |= share_pairs(look.weight, stable=stable, candidate=candidate)
     if look.weight >= WHOLE:
         pairs["baseline"] = _baseline_pair(state.counts["errors"].background, candidate)
-    rules = count_rules(settings)
-    for name, pair in pairs.items():
-        counts[name] = counting.bet(counts[name], pair, rule=rules[name], settings=settings)
-    means = _means(state, stable, candidate, is_warm=is_warm, settings=settings)
-    return replace(state, counts=counts, means=means)
+    return pairs
+
+
+def _is_warm(state: State, settings: Settings) -> bool:
+    """Whether latency counts: not while the candidate is cold, nor while a new share of traffic settles."""
+    return state.scrapes > settings.warm_up_scrapes and state.in_step > settings.settle_scrapes
 
 
 def share_pairs(weight: float, *, stable: Tally, candidate: Tally) -> dict[str, Pair]:
@@ -123,10 +134,8 @@ def _baseline_pair(known: Background, candidate: Tally) -> Pair:
     return Pair(x_c=candidate.errors, a_c=candidate.requests, x_s=exposure * rate, a_s=exposure)
 
 
-def _means(
-    state: State, stable: Tally, candidate: Tally, *, is_warm: bool, settings: Settings
-) -> dict[str, MeanTest]:
-    means = dict(state.means)
+def _means(state: State, stable: Tally, candidate: Tally, *, settings: Settings) -> dict[str, MeanTest]:
+    is_warm, means = _is_warm(state, settings), dict(state.means)
     for rule in settings.means:
         mine, theirs = candidate.mean(rule.metric), stable.mean(rule.metric)
         if theirs is None:
