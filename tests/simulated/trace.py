@@ -163,9 +163,8 @@ class _Release:
         }
 
     def _misrouted(self, requests: Numbers) -> Numbers:
-        if self.fault.split == 1.0:
-            return np.zeros(self.t.size)
-        return requests * (1 - 1 / self.fault.split) if self.fault.split > 0 else np.full(self.t.size, 0.0)
+        """Requests of the candidate that the declared split did not send there."""
+        return requests * (1 - 1 / self.fault.split) if self.fault.split > 1 else np.zeros(self.t.size)
 
     def _clumps(self, requests: Numbers, rate: Numbers, *, clump: float | None = None) -> Numbers:
         """Errors that come in clumps of geometric size, never more than requests."""

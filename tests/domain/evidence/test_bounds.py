@@ -35,7 +35,7 @@ def test_both_ends_are_where_the_mixture_reaches_its_limit(
             points=[peak],
             limit=400,
         )
-        return value
+        return float(value)
 
     assert mixture(found.low) == pytest.approx(2 / 0.05, rel=1e-3)
     assert mixture(found.high) == pytest.approx(2 / 0.05, rel=1e-3)
