@@ -99,6 +99,9 @@ def _evidence(metric: Numbers | None) -> str:
     if _is_mean(metric):
         return _mean(metric)
     candidate, stable = metric["candidate"], metric["stable"]
+    label = metric_label(str(metric["metric"]))
+    if _ratio(candidate) is None or _ratio(stable) is None or metric["interval"] is None:
+        return _("%(label)s: not comparable yet.") % {"label": label}
     return _(
         "%(label)s: candidate %(candidate)s (%(x)s of %(n)s), stable %(stable)s: %(difference)s; tolerated %(tolerated)s pp."
     ) % {
@@ -126,14 +129,17 @@ def _share(metric: Numbers) -> str:
 
 def _mean(metric: Numbers) -> str:
     candidate, stable = metric["candidate"], metric["stable"]
+    label = metric_label(str(metric["metric"]))
+    if _ratio(candidate) is None or _ratio(stable) is None or metric["interval"] is None:
+        return _("%(label)s: not comparable yet.") % {"label": label}
     return _(
         "%(label)s: candidate %(candidate)s, stable %(stable)s: worse by %(low)s to %(high)s %%; tolerated %(tolerated)s %%."
     ) % {
-        "label": metric_label(str(metric["metric"])),
+        "label": label,
         "candidate": _figure(_ratio(candidate)),
         "stable": _figure(_ratio(stable)),
-        "low": _points((metric["interval"] or {}).get("low")),
-        "high": _points((metric["interval"] or {}).get("high")),
+        "low": _points(metric["interval"]["low"]),
+        "high": _points(metric["interval"]["high"]),
         "tolerated": _points(metric["tolerated"]),
     }
 

@@ -21,7 +21,15 @@ from releases.selectors.news import Item, News, Place, newest_place, news_after
 from releases.selectors.packs import as_csv, as_jsonl, evidence_pack
 from releases.selectors.preview import Preview, StepPreview, preview
 from releases.selectors.rehearsals import blindness, rehearsal_of, rehearsal_sentence
-from releases.selectors.rows import due_rollouts, latest_verdict, rollouts, services, trains, waiting_for
+from releases.selectors.rows import (
+    due_rollouts,
+    latest_verdict,
+    reviews_overdue,
+    rollouts,
+    services,
+    trains,
+    waiting_for,
+)
 from releases.selectors.traffic import Traffic, traffic, traffic_of
 from releases.selectors.traffic_changes import (
     AllowedChangeEvent,
@@ -74,6 +82,7 @@ __all__ = [
     "proposals",
     "rehearsal_of",
     "rehearsal_sentence",
+    "reviews_overdue",
     "roles_of",
     "rollouts",
     "route_of",

@@ -9,7 +9,17 @@ from django.db.models.functions import Now
 
 from releases.domain.roles import RoleName, allows
 from releases.domain.states import Event, State
-from releases.models import Approval, Role, Rollout, StepRun, Train, TrainMember, User, Verdict
+from releases.models import (
+    Approval,
+    EmergencyRelease,
+    Role,
+    Rollout,
+    StepRun,
+    Train,
+    TrainMember,
+    User,
+    Verdict,
+)
 from services.models import Service
 
 
@@ -56,6 +66,14 @@ def services() -> QuerySet[Service]:
 def latest_verdict(rollout: Rollout) -> Verdict | None:
     """Return the newest verdict of a rollout, or None."""
     return rollout.verdicts.order_by("-at").first()
+
+
+def reviews_overdue(*, now: datetime) -> QuerySet[EmergencyRelease]:
+    """Return the emergency releases whose review is overdue, the longest first."""
+    open_reviews = EmergencyRelease.objects.filter(reviewed_at=None, due_at__lt=now)
+    return open_reviews.select_related("rollout__service", "rollout__candidate", "declared_by").order_by(
+        "due_at"
+    )
 
 
 def waiting_for(user: User) -> list[Rollout]:

@@ -161,7 +161,9 @@ def decision_page(rollout: Rollout, *, user: User, now: datetime) -> DecisionPag
         verdicts=tuple(_log(verdicts)),
         schedule=tuple(schedule),
         strip=draw_strip(
-            schedule, now=timezone.localtime(now), shades=freezes_of(calendar, schedule=schedule)
+            schedule,
+            now=None if rollout.ended_at else timezone.localtime(now),
+            shades=freezes_of(calendar, schedule=schedule),
         ),
         past=tuple(_past(rollout)),
         events=events,

@@ -78,16 +78,20 @@ class Strip:
     bars: tuple[Bar, ...]
     marks: tuple[Mark, ...]
     shades: tuple[Column, ...]
-    now_x: float
+    now_x: float | None
     height: int
 
 
-def draw_strip(steps: Sequence[Held], *, now: datetime, shades: Sequence[Shade] = ()) -> Strip | None:
-    """Lay the steps out over time, oldest first; None without steps. All instants in the reader's zone."""
+def draw_strip(steps: Sequence[Held], *, now: datetime | None, shades: Sequence[Shade] = ()) -> Strip | None:
+    """Lay the steps out over time, oldest first; None without steps. All instants in the reader's zone.
+
+    ``now`` is None for what has ended: its picture ends with it, however long ago that was.
+    """
     if not steps:
         return None
-    first = min([now, *(step.begins for step in steps)])
-    last = max([now, *(step.ends for step in steps)])
+    present = [now] if now else []
+    first = min([*present, *(step.begins for step in steps)])
+    last = max([*present, *(step.ends for step in steps)])
     margin = max((last - first) / 40, timedelta(seconds=1))
     begin, length = first - margin, (last - first) + 2 * margin
 
@@ -103,7 +107,13 @@ def draw_strip(steps: Sequence[Held], *, now: datetime, shades: Sequence[Shade] 
     for shade in shades:
         left, right = max(x(shade.begins), 0.0), min(x(shade.ends) if shade.ends else 100.0, 100.0)
         columns.append(Column(x=left, width=round(max(right - left, 0.4), 2), label=shade.label))
-    return Strip(bars=bars, marks=marks, shades=tuple(columns), now_x=x(now), height=len(steps) * ROW + 8)
+    return Strip(
+        bars=bars,
+        marks=marks,
+        shades=tuple(columns),
+        now_x=x(now) if now else None,
+        height=len(steps) * ROW + 8,
+    )
 
 
 def round_instants(begin: datetime, *, length: timedelta, most: int = 8) -> list[datetime]:

@@ -106,6 +106,11 @@ def _item(
     elif decides:
         page = Link(_("Open decision"), decision)
     text = selectors.why(rollout)
+    if kind == "approval":
+        text = _("Asked for by %(person)s: %(reason)s") % {
+            "person": rollout.requested_by,
+            "reason": rollout.reason,
+        }
     return Attention(
         kind=kind,
         severity=severity,
