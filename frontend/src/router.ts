@@ -31,6 +31,19 @@ export const routes: RouteRecordRaw[] = [
     props: (route) => ({ id: id(route.params.id) }),
     meta: { title: 'nav.rollout', under: 'services' },
   },
+  {
+    path: '/experiments',
+    name: 'experiments',
+    component: () => import('@/app/experiments/views/ExperimentsView.vue'),
+    meta: { title: 'nav.experiments' },
+  },
+  {
+    path: '/experiments/:id(\\d+)',
+    name: 'experiment',
+    component: () => import('@/app/experiments/views/ExperimentView.vue'),
+    props: (route) => ({ id: id(route.params.id) }),
+    meta: { title: 'nav.experiments', under: 'experiments' },
+  },
   { path: '/audit', name: 'audit', component: () => import('@/app/audit/views/AuditView.vue'), meta: { title: 'nav.audit' } },
   { path: '/:rest(.*)*', name: 'missing', component: () => import('@/app/shell/MissingView.vue'), meta: { title: 'missing.title' } },
 ]
