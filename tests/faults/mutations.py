@@ -1,0 +1,171 @@
+"""Break each invariant on purpose and see a test fail: ``python -m tests.faults.mutations``. Prints the table of the README.
+
+Each mutation is one text in one file, changed in a copy of the tree; the named test must fail there. The tests themselves are
+run unchanged first: a test that fails anyway proves nothing.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.lab.kubeapi.process import REPOSITORY
+
+STORIES = "tests/faults/test_invariants.py::"
+POINTS = "tests/faults/test_ended_at_every_point.py"
+TABLE = "tests/faults/test_fault_table.py::"
+
+
+@dataclass(frozen=True, slots=True)
+class Mutation:
+    """One way to break one invariant. ``selects`` is pytest's ``-k``, for tests with parameters."""
+
+    invariant: str
+    what: str
+    file: str
+    before: str
+    after: str
+    test: str
+    selects: str = ""
+
+
+MUTATIONS = (
+    Mutation(
+        "I1",
+        "the constraint forgets running rollouts",
+        "releases/models/rollout.py",
+        'condition=Q(state__in=sorted(LIVE)), name="one_live_rollout_per_service"',
+        'condition=Q(state="pending"), name="one_live_rollout_per_service"',
+        STORIES + "test_i1_the_database_refuses_a_second_live_rollout",
+    ),
+    Mutation(
+        "I2",
+        "one percent more than approved",
+        "releases/flow/shift.py",
+        "spec = replace(step.traffic, candidate_weight=weight)",
+        "spec = replace(step.traffic, candidate_weight=weight + 1)",
+        POINTS,
+        "person_rolls_back and after_event",
+    ),
+    Mutation(
+        "I3",
+        "the votes are not looked at before a write",
+        "releases/flow/advance.py",
+        "approval_problem=approval_problem(rollout)",
+        'approval_problem=""',
+        STORIES + "test_i3_a_vote_taken_back_stops_the_next_write",
+    ),
+    Mutation(
+        "I4",
+        "a rollback leaves no fence",
+        "releases/flow/conclude.py",
+        "return with_annotations(cleaned(back), changes={FENCE: str(rollout.revision)}), note",
+        "return with_annotations(cleaned(back), changes={}), note",
+        STORIES + "test_i4_a_write_begun_before_a_rollback_of_nothing_is_refused",
+    ),
+    Mutation(
+        "I5",
+        "whoever comes last records the write again",
+        "releases/flow/mesh_write.py",
+        'Rollout.objects.filter(pk=rollout.pk, writing__token=intent["token"])',
+        "Rollout.objects.filter(pk=rollout.pk)",
+        STORIES + "test_i5_a_late_worker_does_not_record_what_was_settled_for_it",
+    ),
+    Mutation(
+        "I6",
+        "nobody settles what a killed worker left",
+        "releases/flow/mesh_write.py",
+        "    if rollout.writing is None:\n        return False\n",
+        "    if rollout.writing is None or rollout.pk:\n        return False\n",
+        POINTS,
+        "person_rolls_back and after_mesh_write",
+    ),
+    Mutation(
+        "I7",
+        "a lease keeps nobody out",
+        "releases/flow/move.py",
+        "Q(leased_until__isnull=True) | Q(leased_until__lte=now),",
+        "Q(leased_until__isnull=True) | Q(leased_until__isnull=False),",
+        STORIES + "test_i7_a_leased_row_is_left_alone",
+    ),
+    Mutation(
+        "I8",
+        "an overdue step is taken however late",
+        "releases/domain/decision.py",
+        "if facts.due_at and now - facts.due_at > facts.grace:",
+        "if facts.due_at and now - facts.due_at > 1000 * facts.grace:",
+        STORIES + "test_i8_after_a_long_outage_nothing_goes_on_without_a_person",
+    ),
+    Mutation(
+        "I9",
+        "no data is enough for plans with guards",
+        "releases/domain/decision.py",
+        'enough = {Outcome.PASS, Outcome.INCONCLUSIVE} if policy.policy == "guard"',
+        'enough = set(Outcome) if policy.policy == "guard"',
+        TABLE + "test_a_prometheus_without_samples_is_no_data_and_never_a_pass",
+    ),
+    Mutation(
+        "I10",
+        "a pause forgets what was left of the bake",
+        "releases/flow/intervene.py",
+        "timedelta(seconds=run.bake_left_seconds or 0)",
+        "timedelta(seconds=0)",
+        STORIES + "test_i10_resuming_bakes_what_was_left",
+    ),
+)
+
+
+def main() -> int:
+    """Run every mutation; return 1 if one survives or its test fails without it."""
+    with tempfile.TemporaryDirectory(prefix="weir-mutations-") as name:
+        tree = _copied(Path(name))
+        print("| invariant | mutation | in | caught by | outcome |\n|---|---|---|---|---|", flush=True)
+        outcomes = [_tried(tree, mutation) for mutation in MUTATIONS]
+    return 0 if all(outcome == "caught" for outcome in outcomes) else 1
+
+
+def _tried(tree: Path, mutation: Mutation) -> str:
+    file = tree / mutation.file
+    original = file.read_text()
+    if original.count(mutation.before) != 1:
+        outcome = "the text to change is not there once"
+    elif not _passes(tree, mutation):
+        outcome = "fails without the mutation"
+    else:
+        file.write_text(original.replace(mutation.before, mutation.after))
+        outcome = "SURVIVED" if _passes(tree, mutation) else "caught"
+        file.write_text(original)
+    test = mutation.test.rpartition("::")[2] or mutation.test
+    where = f"`{test}`" + (f" ({mutation.selects})" if mutation.selects else "")
+    print(f"| {mutation.invariant} | {mutation.what} | `{mutation.file}` | {where} | {outcome} |", flush=True)
+    return outcome
+
+
+def _passes(tree: Path, mutation: Mutation) -> bool:
+    # Without migrations: the tables follow the models at once, mutated constraints included.
+    command = [sys.executable, "-m", "pytest", "--no-migrations", "-q", "-x", mutation.test]
+    chosen = ["-k", mutation.selects] if mutation.selects else []
+    done = subprocess.run([*command, *chosen], cwd=tree, check=False, capture_output=True, text=True)
+    if done.returncode not in {0, 1}:
+        raise RuntimeError(f"{mutation.test} could not be run:\n{done.stdout}\n{done.stderr}")
+    return done.returncode == 0
+
+
+def _copied(folder: Path) -> Path:
+    listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    files = subprocess.run(listed, cwd=REPOSITORY, check=True, capture_output=True, text=True)
+    for name in files.stdout.splitlines():
+        source = REPOSITORY / name
+        if not name.startswith("frontend/") and source.is_file():
+            target = folder / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, target)
+    return folder
+
+
+if __name__ == "__main__":
+    sys.exit(main())
