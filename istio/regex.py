@@ -75,19 +75,36 @@ def alternations(texts: Sequence[str], *, max_program_size: int = MAX_PROGRAM_SI
     ``texts`` is a tuple (it is the key of a cache). Raises BadRegex if one text alone is too long for the
     limit.
     """
+    escaped_texts = [escaped(text) for text in texts]
     patterns: list[str] = []
-    current = ""
-    for text in texts:
-        one = escaped(text)
-        longer = f"{current}|{one}" if current else one
-        if program_size(longer) <= max_program_size:
-            current = longer
-            continue
-        if not current or program_size(one) > max_program_size:
-            raise BadRegex(f"{text[:40]!r}... is too long to be matched by Envoy")
-        patterns.append(current)
-        current = one
-    return (*patterns, current) if current else tuple(patterns)
+    start = 0
+    while start < len(texts):
+        count = _how_many_fit(escaped_texts[start:], limit=max_program_size)
+        if not count:
+            raise BadRegex(f"{texts[start][:40]!r}... is too long to be matched by Envoy")
+        patterns.append("|".join(escaped_texts[start : start + count]))
+        start += count
+    return tuple(patterns)
+
+
+def _how_many_fit(escaped_texts: Sequence[str], *, limit: int) -> int:
+    """Return how many of the first texts one pattern can hold: doubled until too many, then halved down.
+
+    A compilation per text would take seconds for thousands of them.
+    """
+
+    def fits(count: int) -> bool:
+        return program_size("|".join(escaped_texts[:count])) <= limit
+
+    low, high = 0, 1
+    while high < len(escaped_texts) and fits(high):
+        low, high = high, min(high * 2, len(escaped_texts))
+    if fits(high):
+        return high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if fits(middle) else (low, middle)
+    return low
 
 
 def character_class(characters: str) -> str:

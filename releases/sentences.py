@@ -156,6 +156,7 @@ def _actions() -> Mapping[str, str]:
         "revert": _("Reverted to the previous stable version"),
         "retry": _("Asked again"),
         "mesh_write": _("Wrote the mesh"),
+        "all_back": _("Gave all traffic back"),
         "request_traffic_change": _("Asked for %(weight)s %% for %(candidate)s by hand"),
         "approve_traffic_change": _("Approved the change of traffic"),
         "reject_traffic_change": _("Rejected the change of traffic"),

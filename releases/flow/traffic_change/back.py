@@ -21,7 +21,7 @@ from releases.flow.authorize import check_may
 from releases.flow.content import pair_of
 from releases.flow.perform import perform
 from releases.flow.record import record, record_refusal
-from releases.flow.traffic_change.content import document_of
+from releases.flow.traffic_change.content import document_of, fence_of
 from releases.flow.traffic_change.move import move_change, store
 from releases.flow.traffic_change.request import CARRYING, live_rollout
 from releases.flow.traffic_change.versions import in_force, previous_stable, versions_of
@@ -65,7 +65,7 @@ def all_back(
             return perform(carrying, Event.ROLL_BACK, by=by, why=why, clock=clock)
         change = _begun(service, target=target, by=by, why=why, clock=clock)
     except (NotAllowed, BadPlan) as error:
-        record_refusal(by=by, action="apply_traffic_change", obj=service, why=str(error))
+        record_refusal(by=by, action="all_back", obj=service, why=str(error))
         raise
     deadline = time.monotonic() + _DOOR_SECONDS
     while change.state == ChangeState.WRITING:
@@ -112,7 +112,7 @@ def back_document(change: TrafficChange, *, live: Manifest) -> tuple[Manifest, s
     except TrafficError as error:
         problem = str(error)
     pair = pair_of(change) | {"stable": change.candidate.subset, "candidate": change.stable.subset}
-    fence: dict[str, str | None] = {FENCE: str(change.revision)}
+    fence: dict[str, str | None] = {FENCE: fence_of(change)}
     try:
         back = render(TrafficSpec(100), live, **pair)
         return with_annotations(cleaned(back), changes=fence), ""

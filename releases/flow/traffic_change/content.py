@@ -40,11 +40,20 @@ def document_of(change: TrafficChange, live: Manifest) -> Manifest:
     document = rendered(change, live)
     settled = settled_on(change.spec_value)
     if settled:
-        fence = {FENCE: str(change.revision)} if settled == "stable" else {}
+        fence = {FENCE: fence_of(change)} if settled == "stable" else {}
         return with_annotations(cleaned(document), changes=dict(fence))
     return annotated(
-        document, rollout=str(change), step=BY_HAND, fingerprint=change.fingerprint, fence=change.revision
+        document,
+        rollout=str(change),
+        step=BY_HAND,
+        fingerprint=change.fingerprint,
+        fence=fence_of(change),
     )
+
+
+def fence_of(change: TrafficChange) -> str:
+    """Return the fence: another one for each write, and never one that a rollout's revision could be."""
+    return f"{change}.{change.revision}"
 
 
 def objects_of(change: TrafficChange, *, baseline: dict[str, Manifest]) -> dict[str, Manifest]:
