@@ -161,9 +161,9 @@ class Scene:
         return self.mesh.get(service.virtual_service_ref)
 
     @staticmethod
-    def testers() -> Traffic:
+    def testers(*, share: float = 0.1) -> Traffic:
         """What comes to the candidate by a rule, a user's id or a mirror, which the weights say nothing about."""
-        return Traffic(rps=40, error_ratio=0.001)
+        return Traffic(rps=_TOTAL_RPS * share, error_ratio=0.001)
 
     @staticmethod
     def split(document: Manifest) -> dict[str, float]:

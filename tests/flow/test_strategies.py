@@ -48,7 +48,8 @@ def test_an_a_b_test_splits_by_user_and_ends_by_a_person_s_choice(scene: Scene) 
     sticky = scene.live(rollout.service)["spec"]["http"][0]
     assert sticky["route"][0]["destination"]["subset"] == "v2"
     assert sticky["match"][0]["headers"]["x-user-id"]["regex"]
-    scene.telemetry.run(rollout.service.target, "v2", scene.testers(), since=scene.now)
+    # Half of the users: as many requests as the stable version is told to get beside them.
+    scene.telemetry.run(rollout.service.target, "v2", scene.testers(share=1), since=scene.now)
     rollout = scene.pulse(rollout, times=6)
     assert (rollout.state, rollout.reason_code) == (State.RUNNING, "waiting_for_choice")
     rollout = scene.until(scene.by_hand(rollout, Event.PROMOTE), State.COMPLETED)
