@@ -57,19 +57,10 @@ class Judge:
             counts[name] = counting.bet(counts[name], pair, rule=rules[name], settings=self.settings)
         return replace(state, counts=counts)
 
-    def _is_no_burst(self, state: State, metric: str) -> bool:
-        """Whether enough scrapes speak: where all alternatives reach the cap together, three would do without this."""
-        test = state.counts.get(metric)
-        return test is None or test.scrapes >= self.settings.cap_scrapes
-
     def _concluded(self, state: State, *, problem: str = "") -> tuple[State, Judgement]:
         evidence = evidence_of(state, settings=self.settings)
         log_e, strongest = combined(evidence)
-        if (
-            not state.rolled_back_by
-            and log_e >= -log(self.settings.alpha)
-            and self._is_no_burst(state, strongest)
-        ):
+        if not state.rolled_back_by and log_e >= -log(self.settings.alpha):
             state = replace(state, rolled_back_by=strongest)
         decision = _decision(state, evidence, problem=problem)
         waits = decision in {Decision.WAIT, Decision.INCONCLUSIVE}

@@ -111,7 +111,10 @@ class Settings:
         return log(1 / self.alpha) + log(len(ALTERNATIVES)) + log(2) - log(weight)
 
     def cap(self, weight: float) -> float:
-        """Return the most log evidence one scrape may bring, so that no single burst decides."""
+        """Return the most log evidence one scrape may bring, so that no single burst decides.
+
+        One alternative alone then needs four scrapes; where all eight reach the cap together, three are enough.
+        """
         return self.need(weight) / self.cap_scrapes
 
     def as_json(self) -> dict[str, Any]:
