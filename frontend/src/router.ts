@@ -44,6 +44,12 @@ export const routes: RouteRecordRaw[] = [
     props: (route) => ({ id: id(route.params.id) }),
     meta: { title: 'nav.experiments', under: 'experiments' },
   },
+  {
+    path: '/calendar',
+    name: 'calendar',
+    component: () => import('@/app/calendar/views/CalendarView.vue'),
+    meta: { title: 'nav.calendar' },
+  },
   { path: '/audit', name: 'audit', component: () => import('@/app/audit/views/AuditView.vue'), meta: { title: 'nav.audit' } },
   { path: '/:rest(.*)*', name: 'missing', component: () => import('@/app/shell/MissingView.vue'), meta: { title: 'missing.title' } },
 ]

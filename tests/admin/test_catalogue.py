@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from releases import flow
-from releases.models import ApiToken, AuditEvent, Role, User
+from releases.models import ApiToken, AuditEvent, Proposal, Role, User
 from services.models import Cluster, Policy, Version
 from tests.admin.conftest import SignIn
 from tests.admin.world import PASSWORD, World, actor
@@ -31,10 +31,14 @@ def test_the_catalogue_is_changed_by_role(world: World, sign_in: SignIn) -> None
     assert Cluster.objects.get().name == "test"
 
 
-def test_a_changed_policy_counts_up_its_number(world: World, sign_in: SignIn) -> None:
+def test_a_policy_changes_and_counts_up_when_somebody_else_agrees(world: World, sign_in: SignIn) -> None:
     url = reverse("admin:services_policy_change", args=[world.policy.pk])
     assert sign_in(world.operator).post(url, {"name": "one vote", "approvals_needed": 2}).status_code == 403
-    sign_in(world.administrator).post(url, {"name": "one vote", "approvals_needed": 2})
+    sign_in(world.administrator).post(
+        url, {"name": "one vote", "approvals_needed": 2, "signing": "quorum", "guard_allowed": True}
+    )
+    assert Policy.objects.get().approvals_needed == 1
+    flow.agree(Proposal.objects.get(), by=actor(world.approver))
     policy = Policy.objects.get()
     assert (policy.approvals_needed, policy.number) == (2, 2)
 

@@ -54,12 +54,18 @@ def test_a_requester_changes_nothing(world: World, bearer: Bearer, noun: str, bo
     assert "operator" in answer.json()["detail"]
 
 
-def test_only_a_policy_administrator_changes_policies(world: World, bearer: Bearer) -> None:
+def test_a_policy_administrator_proposes_and_somebody_else_changes_a_policy(
+    world: World, bearer: Bearer
+) -> None:
     path = f"/api/v1/policies/{world.policy.pk}/"
     assert bearer(world.operator).patch(path, {"approvals_needed": 2}).status_code == 403
     changed = bearer(world.policy_administrator).patch(path, {"approvals_needed": 2})
-    assert changed.status_code == 200
-    assert (changed.json()["approvals_needed"], changed.json()["number"]) == (2, 2)
+    assert changed.status_code == 202
+    assert (changed.json()["approvals_needed"], changed.json()["number"]) == (1, 1)
+    proposal = changed.json()["open_proposals"][0]["id"]
+    bearer(world.approver).post(f"/api/v1/proposals/{proposal}/approve/", {})
+    now = bearer(world.viewer).get(path).json()
+    assert (now["approvals_needed"], now["number"], now["open_proposals"]) == (2, 2, [])
 
 
 @pytest.mark.parametrize("needed", [0, -1, 1_000_000, "many"])

@@ -33,6 +33,7 @@ export type HealthRow = Schemas['Health']
 export type OverviewServiceRow = Schemas['OverviewRow']
 export type OverviewRow = Schemas['Overview']
 export type AuditRow = Schemas['AuditEvent']
+export type CalendarRow = Schemas['Calendar']
 export type ChainRow = Schemas['Chain']
 /** A rollout's timeline shows less of an event than the audit page. */
 export type TimelineRow = Omit<AuditRow, 'object_type' | 'object_id' | 'service' | 'rollout' | 'ip' | 'prev' | 'hash'> &
