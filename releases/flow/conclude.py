@@ -17,6 +17,7 @@ from releases.domain import LostRace
 from releases.domain.actor import Actor
 from releases.domain.reasons import Reason
 from releases.domain.states import Event, State
+from releases.flow.calibrate import learn_from
 from releases.flow.content import ended
 from releases.flow.mesh_write import put, settle
 from releases.flow.move import move
@@ -64,6 +65,7 @@ def complete(rollout: Rollout, *, by: Actor, clock: Clock) -> None:
             params={"candidate": rollout.candidate.name},
             ended_at=at,
         )
+    learn_from(rollout)  # after the end is committed: what it teaches must not hold it up
 
 
 def begin_roll_back(
