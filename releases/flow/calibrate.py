@@ -1,53 +1,59 @@
-"""Learning a service's own noise from its releases that ended well: the row changes when a rollout completes."""
+"""Learning a service's own noise from its releases that ended well: the rows change when a rollout completes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from django.db import transaction
 
-from releases.domain.evidence import State, Tally
-from releases.domain.evidence.calibration import PairOf, Sums, calibrated_psi, with_release
-from releases.domain.evidence.scrape import counts_from_json
-from releases.domain.evidence.settings import Settings
-from releases.flow.judging import Rules, tally_for
+from releases.domain.evidence import CountRule, Settings
+from releases.domain.evidence.calibration import Noise, noise_of
+from releases.domain.evidence.settings import PAYMENTS, REFERENCE_SECONDS
+from releases.flow.experimenting import is_experiment
+from releases.flow.judging import Rules, look_at, planned_step
 from releases.models import Calibration, JudgeMemory, Rollout
+from services.models import Service
 
 
 @transaction.atomic
 def learn_from(rollout: Rollout) -> None:
-    """Take a completed rollout's snapshots into the calibration of each count metric of its service.
+    """Take a completed rollout's snapshots into the calibration of its service, metric by metric.
 
-    Only windows in which both versions had traffic count. A rollout that was never measured teaches nothing.
+    A rollout that was never measured teaches nothing. A service's own ratios are noisy as payments are, to begin with.
     """
     memory = JudgeMemory.objects.filter(rollout=rollout).first()
     if memory is None:
         return
-    rules = Rules.from_json(memory.settings)
-    state = State.from_json({name: value for name, value in memory.state.items() if name != "experiment"})
-    tallies = list(_tallies(rollout, rules=rules))
-    defaults = {rule.metric: rule.psi for rule in Settings().ratios}
-    for rule in rules.settings.ratios:
-        pairs = [pair for mine, theirs in tallies if (pair := _pair(mine, theirs, metric=rule.metric))]
-        row, _new = Calibration.objects.get_or_create(
-            service=rollout.service, metric=rule.metric, defaults={"psi": defaults.get(rule.metric, 0.01)}
-        )
-        clumps = state.counts[rule.metric].phi(rule, settings=rules.settings)
-        sums = with_release(Sums(**row.sums), pairs, phi=clumps, seconds=rules.settings.interval_seconds)
-        row.sums, row.releases = sums.as_json(), sums.releases
-        row.psi = calibrated_psi(sums, default=defaults.get(rule.metric, 0.01))
-        row.save()
+    rules, plan = Rules.from_json(memory.settings), rollout.plan_value
+    steps = [planned_step(step, splits_users=is_experiment(plan)) for step in plan.steps]
+    looks = [
+        look_at(snapshot, rules=rules, steps=len(steps)) for snapshot in rollout.snapshots.order_by("at")
+    ]
+    known = default_rules()
+    seconds = rules.settings.interval_seconds
+    for metric, noise in noise_of(looks, steps=steps, settings=rules.settings).items():
+        _add(rollout.service, metric, noise=noise, rule=known.get(metric, PAYMENTS), seconds=seconds)
 
 
-def _tallies(rollout: Rollout, *, rules: Rules) -> Iterator[tuple[Tally, Tally]]:
-    rows = rollout.snapshots.filter(weight__lt=100, weight__gt=0).order_by("at")
-    for stable, candidate in rows.values_list("stable", "candidate").iterator():
-        theirs = tally_for(counts_from_json(stable), own=rules.own)
-        mine = tally_for(counts_from_json(candidate), own=rules.own)
-        if mine and theirs:
-            yield mine, theirs
+def default_rules() -> dict[str, CountRule]:
+    """Return each family of count tests with its rule for scrapes of 15 s."""
+    settings = Settings()
+    return {
+        **{rule.metric: rule for rule in settings.ratios},
+        "slow": settings.slow,
+        "sample_ratio": settings.share,
+    }
 
 
-def _pair(mine: Tally, theirs: Tally, *, metric: str) -> PairOf | None:
-    own, beside = mine.ratio(metric), theirs.ratio(metric)
-    return PairOf(*own, *beside) if own is not None and beside is not None else None
+def _add(service: Service, metric: str, *, noise: Noise, rule: CountRule, seconds: float) -> None:
+    """Add one release to the sums of looks of this length, and take the largest psi that any length shows."""
+    row, _new = Calibration.objects.get_or_create(service=service, metric=metric, defaults={"psi": rule.psi})
+    length = f"{seconds:g}"
+    known = Noise.from_json(row.sums.get(length, {}))
+    row.sums = {**row.sums, length: known.plus(noise).as_json()}
+    row.releases += 1
+    # psi is stored for scrapes of 15 s: shorter ones share their fate with more neighbours.
+    row.psi = max(
+        Noise.from_json(sums).psi(phi=rule.phi, default=0.0) * float(of) / REFERENCE_SECONDS
+        for of, sums in row.sums.items()
+    )
+    row.psi = max(row.psi, rule.psi)
+    row.save()

@@ -24,6 +24,7 @@ from services.connections import telemetry_of
 from services.models import Service
 
 LOOK_BACK = timedelta(hours=1)
+_YOUNGER_SECONDS = (600.0, 60.0, 15.0)
 
 
 def evidence_pack(rollout: Rollout, *, now: datetime) -> dict[str, Any]:
@@ -52,12 +53,18 @@ def evidence_pack(rollout: Rollout, *, now: datetime) -> dict[str, Any]:
 
 
 def recent_counts(service: Service, *, now: datetime) -> dict[str, Counts]:
-    """Count what each version did in the last hour. Raises TelemetryError."""
+    """Count what each version did in the last hour, or since a shorter while where no counter is that old. Raises TelemetryError.
+
+    Counts are exact: of a counter that was first seen within the window, only a Prometheus that watched before knows the growth.
+    """
     end = (now - timedelta(seconds=1)).replace(microsecond=0)
-    window = telemetry_of(service.cluster).window(
-        [service.target], end=end, seconds=LOOK_BACK.total_seconds()
-    )
-    return dict(window.counts.get(service.target, {}))
+    found: dict[str, Counts] = {}
+    for seconds in (LOOK_BACK.total_seconds(), *_YOUNGER_SECONDS):
+        window = telemetry_of(service.cluster).window([service.target], end=end, seconds=seconds)
+        found = dict(window.counts.get(service.target, {}))
+        if any(counts.requests > 0 for counts in found.values()):
+            break
+    return found
 
 
 def _differences(rollout: Rollout) -> list[str] | dict[str, str]:
