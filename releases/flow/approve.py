@@ -202,6 +202,10 @@ def renew_content(rollout: Rollout, *, by: Actor) -> None:
 
 
 def _vote(rollout: Rollout, decision: str, *, by: Actor, why: str, evidence: dict[str, Any]) -> Approval:
+    """Store the vote. Who approved and now rejects has one vote that counts, the later one."""
+    rollout.approvals.filter(by_id=person_of(by), voided_at=None).update(
+        voided_at=database_now(), voided_by=by.name, voided_why=_("voted again")
+    )
     return Approval.objects.create(
         rollout=rollout,
         by_id=person_of(by),

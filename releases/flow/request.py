@@ -57,7 +57,7 @@ def create(
     retry_of: Rollout | None = None,
 ) -> Rollout:
     """Make a draft. Raises NotAllowed, BadPlan when the versions or the plan can not make a rollout."""
-    check_may(Event.SUBMIT, by=by, service=service)
+    check_may(Event.RETRY if retry_of else Event.SUBMIT, by=by, service=service)
     if by.user_id is None:
         raise NotAllowed(_("A rollout is asked for by a person."))
     stable = service.stable
@@ -213,10 +213,10 @@ def cancel(rollout: Rollout, *, by: Actor, why: str) -> None:
 def retry(rollout: Rollout, *, by: Actor, why: str) -> Rollout:
     """Make a new draft from the same plan. It needs fresh approval."""
     check_may(Event.RETRY, by=by, service=rollout.service)
-    if State(rollout.state) in LIVE or rollout.plan is None:
+    target(State(rollout.state), Event.RETRY)
+    if rollout.plan is None:
         raise IllegalMove(
-            _("Rollout %(rollout)s can not be tried again: it is live, or its plan is gone.")
-            % {"rollout": rollout}
+            _("Rollout %(rollout)s can not be tried again: its plan is gone.") % {"rollout": rollout}
         )
     return create(
         service=rollout.service,

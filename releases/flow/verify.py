@@ -13,6 +13,7 @@ from django.db.models import QuerySet
 
 from releases.domain.chain import HeadSigner
 from releases.domain.fingerprint import digest
+from releases.domain.states import Event
 from releases.domain.verifier import GENESIS, NOT_IN_TEXT, Report, digest_of, verify
 from releases.flow.record import contents
 from releases.models import Approval, AuditArchive, AuditEvent, SignedHead
@@ -65,8 +66,18 @@ def as_link(line: dict[str, Any]) -> dict[str, Any]:
 
 def changed_evidence() -> str:
     """Say which vote's stored evidence is not what its hash says, or return an empty text."""
+    told = {
+        after["vote"]: after.get("evidence_hash")
+        for after in AuditEvent.objects.filter(
+            action__in=[Event.APPROVE, Event.REJECT], outcome=AuditEvent.Outcome.DONE
+        ).values_list("after", flat=True)
+        if after and "vote" in after
+    }
     for vote in Approval.objects.order_by("id").iterator(chunk_size=_CHUNK):
-        if digest(vote.evidence) != vote.evidence_hash:
+        if (
+            digest(vote.evidence) != vote.evidence_hash
+            or told.get(vote.pk, vote.evidence_hash) != vote.evidence_hash
+        ):
             return f"The evidence of vote {vote.pk} on {vote.rollout} was changed after the vote."
     return ""
 

@@ -15,8 +15,9 @@ from pytest_django.fixtures import Settings
 from releases import flow, selectors
 from releases.clock import database_now
 from releases.domain import verifier
+from releases.domain.fingerprint import digest
 from releases.domain.states import Event
-from releases.models import AuditEvent, SignedHead, guards
+from releases.models import Approval, AuditEvent, SignedHead, guards
 from tests.admin.world import World, actor
 from tests.audit.tampering import EVENTS, TAMPERINGS, Tampering, at, public_key, recompute, table
 
@@ -85,6 +86,13 @@ def test_what_was_not_prevented_is_named(
         code, said = standalone(trail, capsys)
         assert code == 1
         assert said.splitlines()[0] == report.problem
+
+
+def test_evidence_with_a_hash_that_fits_it_is_named_by_the_trail(trail: Path) -> None:
+    guards.remove(connection)
+    forged = {"fingerprint": "another"}
+    Approval.objects.update(evidence=forged, evidence_hash=digest(forged))
+    assert "was changed after the vote" in flow.verify_chain().problem
 
 
 def test_what_came_after_the_last_head_can_be_computed_anew_unseen(trail: Path) -> None:
