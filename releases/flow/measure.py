@@ -35,7 +35,8 @@ def measure(rollout: Rollout, *, now: datetime) -> None:
     memory = memory_of(rollout, begun=begun)
     seconds = rollout.plan_value.evidence.interval_seconds
     last = rollout.snapshots.order_by("-at").values_list("at", flat=True).first()
-    ends = due_ends(after=last or begun, now=now, seconds=seconds)
+    due = due_ends(after=last or begun, now=now, seconds=seconds)
+    ends = [end for end in due if not _split_unknown(runs, end=end)]
     for snapshot in _snapshots(rollout, runs=runs, ends=ends, seconds=seconds):
         seen = observe(memory, snapshot, plan=rollout.plan_value)
         _keep(rollout, snapshot, memory=memory, seen=seen)
@@ -44,6 +45,14 @@ def measure(rollout: Rollout, *, now: datetime) -> None:
     fresh = {name: value for name, value in found.items() if getattr(rollout, name) != value}
     if fresh:
         change(rollout, event=None, **fresh)
+
+
+def _split_unknown(runs: list[StepRun], *, end: datetime) -> bool:
+    """Say whether a window ended between the intent to write a weight and the moment the write was known to have landed.
+
+    That takes long when a worker ended in between: by which weight its requests were split nobody can say.
+    """
+    return any(run.desired_at and run.started_at and run.desired_at < end <= run.started_at for run in runs)
 
 
 def _snapshots(

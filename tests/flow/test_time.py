@@ -183,3 +183,12 @@ def test_rollbacks_go_first_and_on_a_queue_of_their_own(scene: Scene) -> None:
     route = settings.CELERY_TASK_ROUTES[tasks.roll_back_rollout.name]
     assert route["queue"] != settings.CELERY_TASK_DEFAULT_QUEUE
     assert waiting.pk in dict(selectors.due_rollouts(now=scene.now))
+
+
+def test_a_write_whose_answer_was_lost_for_a_while_is_no_broken_split(scene: Scene) -> None:
+    rollout = scene.rollout(at=State.RUNNING, step=0)
+    scene.mesh.fail_next(Unreachable("the answer was lost"), on="put", after=True)
+    while scene.weight(rollout) != 20:
+        rollout = scene.pulse(rollout)
+    rollout = scene.pulse(rollout, after=timedelta(seconds=90))
+    assert scene.until(rollout, State.COMPLETED).state == State.COMPLETED
