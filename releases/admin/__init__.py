@@ -1,6 +1,7 @@
 """The operators' door: pages that read by ``selectors``, act by ``flow``, and turn refusals into messages."""
 
 from releases.admin import (
+    calendar,
     catalogue,
     notifications,
     people,
@@ -13,6 +14,7 @@ from releases.admin import (
 )
 
 __all__ = [
+    "calendar",
     "catalogue",
     "notifications",
     "people",

@@ -1,0 +1,200 @@
+"""The calendar and the changes that take two people. ``flow`` makes them; the forms only ask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from releases import flow, selectors
+from releases.admin.actor import actor_of, may
+from releases.admin.base import OperationsAdmin
+from releases.domain.roles import Action
+from releases.models import Freeze, Holiday, Proposal, ReleaseWindow
+from releases.templatetags.weir import moment
+
+WINDOW_FIELDS = ("name", "reason", "service", "cluster", "starts_at", "ends_at", "time_zone", "rule", "days")
+
+
+if TYPE_CHECKING:  # Django's forms take no parameter at run time
+
+    class _FreezeForm(forms.ModelForm[Freeze]): ...
+
+    class _ProposalForm(forms.ModelForm[Proposal]): ...
+else:
+    _FreezeForm = _ProposalForm = forms.ModelForm
+
+
+class FreezeForm(_FreezeForm):
+    """A freeze, and whether it shall be lifted."""
+
+    lift = forms.BooleanField(
+        label=gettext_lazy("Lift it"),
+        required=False,
+        help_text=gettext_lazy("Ends it for good; while it is active, when somebody else agrees."),
+    )
+
+
+class ProposalForm(_ProposalForm):
+    """The answer of the second person, or of the first who takes it back."""
+
+    decision = forms.ChoiceField(
+        label=gettext_lazy("Decision"),
+        choices=[
+            ("agree", gettext_lazy("Agree: the change is made now")),
+            ("refuse", gettext_lazy("Refuse")),
+            ("withdraw", gettext_lazy("Take it back")),
+        ],
+    )
+    answer = forms.CharField(
+        label=gettext_lazy("Answer"), required=False, widget=forms.Textarea(attrs={"rows": 3})
+    )
+
+
+class CalendarAdmin(OperationsAdmin[Any]):
+    """Read by all, written by who may edit the calendar."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return may(request, Action.EDIT_CALENDAR)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return may(request, Action.EDIT_CALENDAR)
+
+
+@admin.register(Freeze)
+class FreezeAdmin(CalendarAdmin):
+    """Closing takes one person; leaving less of an active freeze is proposed."""
+
+    form = FreezeForm
+    fields = (*WINDOW_FIELDS, "effect", "lift")
+    list_display = ("name", "scope", "begins", "over", "effect", "lifted_by")
+    list_filter = ("service", "cluster", "effect")
+    search_fields = ("name", "reason")
+    empty_help = gettext_lazy(
+        "Add a freeze: a period in which nothing moves forward. Rolling back always may."
+    )
+    form_help = gettext_lazy(
+        "Neither service nor cluster means everything; without an end it holds until it is lifted."
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Freeze]:
+        return selectors.freezes()
+
+    def save_model(self, request: HttpRequest, obj: Freeze, form: Any, change: bool) -> None:
+        by, given = actor_of(request), form.cleaned_data
+        fields = {
+            name: given[name] for name in (form.changed_data if change else self.fields) if name != "lift"
+        }
+        if not change:
+            obj.pk = flow.create_freeze(by=by, fields=fields).pk
+            return
+        stored = Freeze.objects.get(pk=obj.pk)
+        if given["lift"]:
+            proposal = flow.lift_freeze(stored, by=by, why=given["reason"])[1]
+        else:
+            proposal = flow.change_freeze(stored, by=by, fields=fields, why=given["reason"])[1]
+        if proposal:
+            self.message_user(
+                request,
+                _("%(proposal)s waits for a second person.") % {"proposal": proposal},
+                messages.WARNING,
+            )
+
+    @admin.display(description=gettext_lazy("begins"), ordering="starts_at")
+    def begins(self, freeze: Freeze) -> SafeString | str:
+        return moment(freeze.starts_at)
+
+    @admin.display(description=gettext_lazy("ends"), ordering="ends_at")
+    def over(self, freeze: Freeze) -> SafeString | str:
+        return moment(freeze.lifted_at or freeze.ends_at) or _("until it is lifted")
+
+
+@admin.register(ReleaseWindow)
+class WindowAdmin(CalendarAdmin):
+    """Where a service has a window, all other times are closed."""
+
+    fields = WINDOW_FIELDS
+    list_display = ("name", "scope", "starts_at", "ends_at", "rule", "days")
+    search_fields = ("name", "reason")
+    empty_help = gettext_lazy("Without a release window all times are open but the freezes.")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ReleaseWindow]:
+        return selectors.windows()
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return may(request, Action.EDIT_CALENDAR)
+
+    def save_model(self, request: HttpRequest, obj: ReleaseWindow, form: Any, change: bool) -> None:
+        fields = {name: form.cleaned_data[name] for name in (form.changed_data if change else self.fields)}
+        row = ReleaseWindow.objects.get(pk=obj.pk) if change else ReleaseWindow()
+        obj.pk = flow.save_window(row, by=actor_of(request), fields=fields).pk
+
+    def delete_model(self, request: HttpRequest, obj: ReleaseWindow) -> None:
+        flow.delete_window(obj, by=actor_of(request))
+
+
+@admin.register(Holiday)
+class HolidayAdmin(CalendarAdmin):
+    """The operator's own list: it outweighs what the library knows."""
+
+    list_display = ("day", "name", "working")
+    empty_help = gettext_lazy(
+        "Chinese holidays that are published are known; add days off, or weekends worked."
+    )
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return may(request, Action.EDIT_CALENDAR)
+
+    def save_model(self, request: HttpRequest, obj: Holiday, form: Any, change: bool) -> None:
+        obj.pk = flow.save_holiday(by=actor_of(request), **form.cleaned_data).pk
+
+    def delete_model(self, request: HttpRequest, obj: Holiday) -> None:
+        flow.delete_holiday(obj, by=actor_of(request))
+
+
+@admin.register(Proposal)
+class ProposalAdmin(OperationsAdmin[Proposal]):
+    """The inbox of changes that take two people."""
+
+    form = ProposalForm
+    list_display = ("__str__", "kind", "target", "state", "asked_by", "asked_at", "decided_by")
+    list_filter = ("state", "kind")
+    readonly_fields = (
+        "kind",
+        "target",
+        "before",
+        "after",
+        "reason",
+        "asked_by",
+        "asked_at",
+        "state",
+        "decided_by",
+    )
+    fields = (*readonly_fields, "decision", "answer")
+    empty_help = gettext_lazy("Changes of policies and active freezes wait here for a second person.")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Proposal]:
+        return selectors.proposals()
+
+    def has_change_permission(self, request: HttpRequest, obj: Proposal | None = None) -> bool:
+        """Who may decide ``flow`` says, with the reason; what is decided is only read."""
+        return obj is None or obj.state == Proposal.State.OPEN
+
+    def get_fields(self, request: HttpRequest, obj: Proposal | None = None) -> Any:
+        return self.fields if self.has_change_permission(request, obj) else (*self.readonly_fields, "answer")
+
+    def save_model(self, request: HttpRequest, obj: Proposal, form: Any, change: bool) -> None:
+        decide: dict[str, Callable[..., Proposal]] = {
+            "agree": flow.agree,
+            "refuse": flow.refuse,
+            "withdraw": flow.withdraw_proposal,
+        }
+        stored = selectors.proposals().get(pk=obj.pk)
+        decide[form.cleaned_data["decision"]](stored, by=actor_of(request), why=form.cleaned_data["answer"])
