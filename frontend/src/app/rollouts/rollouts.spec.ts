@@ -3,7 +3,7 @@ import { rollout as row } from '../../../dev/mock-shop'
 import { EVENT_PATH, NEEDS_REASON, ordered, pageOf } from './event'
 import { dots, EVENTS, isFinished, isMoving, rolloutDetailFromApi, type RolloutPage } from './rollout'
 import { bakeShare, expectedEnd, nextStep, schedule } from './schedule'
-import { latestPerMetric, numberRows, runs, type Verdict } from './verdict'
+import { latestVerdicts, numberRows, runs, type Verdict } from './verdict'
 
 function page(id: number, changes: Partial<RolloutPage> = {}): RolloutPage {
   const raw = row(id, (en) => en)
@@ -116,12 +116,9 @@ describe('verdicts', () => {
     numbers: {},
   })
 
-  test('the newest of each metric counts, the worst stands first', () => {
-    const rows = latestPerMetric([verdict(1, 'fail'), verdict(3, 'pass'), verdict(2, 'inconclusive', 'payments')])
-    expect(rows.map((one) => [one.metric, one.outcome])).toEqual([
-      ['payments', 'inconclusive'],
-      ['errors', 'pass'],
-    ])
+  test('only what the newest look concluded is shown', () => {
+    const rows = latestVerdicts([verdict(1, 'fail'), verdict(3, 'pass'), verdict(2, 'inconclusive', 'payments')])
+    expect(rows.map((one) => [one.metric, one.outcome])).toEqual([['errors', 'pass']])
   })
 
   test('equal neighbours are one row with its count', () => {

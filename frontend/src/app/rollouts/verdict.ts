@@ -34,16 +34,11 @@ export const OUTCOME_LABEL = {
   no_data: 'verdict.no_data',
 } satisfies Record<VerdictOutcome, string>
 
-/** The newest verdict of each metric, worst first: what holds the rollout stands on top. */
-export function latestPerMetric(verdicts: readonly Verdict[]): Verdict[] {
+/** What the newest look concluded, worst first. A verdict speaks for all metrics; what an older one said of another is over. */
+export function latestVerdicts(verdicts: readonly Verdict[]): Verdict[] {
   const rank = { fail: 0, inconclusive: 1, no_data: 2, pass: 3 } satisfies Record<VerdictOutcome, number>
-  const newest = new Map<string, Verdict>()
-  for (const verdict of verdicts) {
-    const key = verdict.metric || verdict.rule
-    const known = newest.get(key)
-    if (!known || known.at < verdict.at) newest.set(key, verdict)
-  }
-  return [...newest.values()].sort((a, b) => rank[a.outcome] - rank[b.outcome] || a.metric.localeCompare(b.metric))
+  const newest = Math.max(...verdicts.map((verdict) => verdict.at))
+  return verdicts.filter((verdict) => verdict.at === newest).sort((a, b) => rank[a.outcome] - rank[b.outcome])
 }
 
 /** Neighbours that say the same of the same step become one row with a count, newest first. */
