@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
 from rest_framework.test import APIClient
@@ -158,3 +160,14 @@ def test_submitting_has_the_plan_rehearsed_and_the_page_shows_it_in_red(
     begin_again = browser.post(f"/admin/releases/rollout/{story.rollout.pk}/rehearse/")
     assert begin_again.status_code == 302
     assert Rehearsal.objects.count() == 2
+
+
+def test_the_command_line_rehearses_a_service_too(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    plan_of(world)
+
+    call_command("replay_trace", service="order", plan="rehearsed", seconds=3600)
+
+    told = json.loads(capsys.readouterr().out)
+    assert (told["service"], told["windows"], told["false_alarms"]) == ("order", 240, 0)
+    with pytest.raises(CommandError, match="no plan"):
+        call_command("replay_trace", service="order", plan="other")
