@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from istio.checks import Finding, Severity
+from istio.checks.run import CHECKS, CODES
 from istio.documents import TrafficError
 from istio.mesh import MeshError
 from releases import selectors
@@ -73,6 +74,18 @@ class Check:
     def blocks(self) -> bool:
         return self.finding.severity is Severity.ERROR
 
+    @property
+    def title(self) -> str:
+        """What is checked, in the reader's language; the finding itself where its code has no check."""
+        known = CODES.get(self.finding.code)
+        return _(known.title) if known else self.finding.message
+
+    @property
+    def details(self) -> tuple[str, ...]:
+        """The finding as the mesh's own words say it, and what to do about it."""
+        known = CODES.get(self.finding.code)
+        return (self.finding.message, _(known.remedy)) if known else ()
+
 
 @dataclass(frozen=True, slots=True)
 class AuditLine:
@@ -117,6 +130,12 @@ class DecisionPage:
     past: tuple[Rollout, ...]
     events: tuple[selectors.AllowedEvent, ...]
     timeline: tuple[AuditLine, ...]
+
+    @property
+    def passed(self) -> tuple[str, ...]:
+        """The titles of the checks that found nothing."""
+        found = {check.finding.code for check in self.checks}
+        return tuple(_(check.title) for check in CHECKS if check.code not in found)
 
     @property
     def blocking(self) -> int:
