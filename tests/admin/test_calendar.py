@@ -63,3 +63,19 @@ def test_who_may_not_edit_the_calendar_reads_it(world: World, sign_in: SignIn) -
     )
     for name in ("releasewindow", "holiday", "proposal"):
         assert client.get(reverse(f"admin:releases_{name}_changelist")).status_code == 200
+
+
+def test_the_decision_page_says_what_falls_into_a_freeze_and_what_changes_data(
+    world: World, sign_in: SignIn
+) -> None:
+    freeze(world)
+    draft = world.draft()
+    flow.edit(
+        draft,
+        by=actor(world.requester),
+        changes={"changes_data": True, "compatibility_note": "Both read the new column."},
+    )
+    page = sign_in(world.approver).get(reverse("admin:releases_rollout_change", args=[draft.pk]))
+    text = page.content.decode()
+    assert "Step 1 falls into 双十一封网" in text
+    assert "Both read the new column." in text

@@ -120,6 +120,7 @@ class DecisionPage:
     problem: str
     checks: tuple[Check, ...]
     steps: tuple[StepView, ...]
+    conflicts: tuple[str, ...]
     baseline_from: str
     rollback_command: str
     evidence: Evidence
@@ -171,6 +172,9 @@ def decision_page(rollout: Rollout, *, user: User, now: datetime) -> DecisionPag
         problem=problem,
         checks=tuple(_checks(preview)) if preview else (),
         steps=tuple(_step_view(rollout, step) for step in previews),
+        conflicts=tuple(
+            selectors.conflict_sentence(conflict) for step in previews for conflict in step.conflicts
+        ),
         baseline_from=preview.baseline_from if preview else "",
         rollback_command=preview.rollback_command if preview else "",
         rehearsal=rehearsal_panel(rollout),
