@@ -9,7 +9,7 @@ UV := $(BIN)/uv
 DATABASE_SUITES := $(wildcard tests/admin tests/api tests/audit tests/flow tests/services)
 MESSAGES := portal/locale/zh_Hans/LC_MESSAGES/django
 
-.PHONY: demo demo-story test check fix schema messages bench pins frontend packages clean
+.PHONY: demo demo-story test bench soak mutations check fix schema messages pins frontend packages clean
 
 demo: $(VENV)/.dev packages frontend $(MESSAGES).mo ## Start the lab and the portal; Ctrl-C ends both
 	exec $(BIN)/python -m deploy.lab --state $(STATE) up $(if $(PORT),--port $(PORT))
@@ -17,10 +17,23 @@ demo: $(VENV)/.dev packages frontend $(MESSAGES).mo ## Start the lab and the por
 demo-story: $(VENV)/.dev ## Play a good and a bad release through the API of a running demo
 	$(BIN)/python -m deploy.lab --state $(STATE) story
 
+# Real servers and a browser come first and alone: their stories measure, and Playwright's event loop stays out of Django's tests.
 test: $(VENV)/.dev packages frontend $(MESSAGES).mo ## All suites; the last line is pytest's
 	cd frontend && npm test
+	$(BIN)/pytest tests/e2e -q
+	$(BIN)/pytest tests/lab -q
+	$(BIN)/pytest tests/faults -q -n 2 --dist loadfile
 	$(BIN)/python -m tests.on_postgresql $(BIN)/pytest $(DATABASE_SUITES) -q -n 2 --dist loadfile
-	$(BIN)/pytest tests -q -n 2 --dist loadfile
+	$(BIN)/pytest tests -q -n 2 --dist loadfile --ignore tests/e2e --ignore tests/lab --ignore tests/faults
+
+bench: $(VENV)/.dev packages ## The figures of docs/benchmarks.md, written anew
+	$(BIN)/python -m tests.load
+
+soak: $(VENV)/.dev packages ## Twenty minutes of faults: every point at every step
+	$(BIN)/python -m tests.faults.soak
+
+mutations: $(VENV)/.dev packages ## Break each invariant in a copy of the tree and see a test fail
+	$(BIN)/python -m tests.faults.mutations
 
 check: $(VENV)/.dev frontend/node_modules/.installed ## Changes nothing: format, lint, imports, types, migrations, translations, schema
 	$(BIN)/ruff check .
@@ -29,6 +42,7 @@ check: $(VENV)/.dev frontend/node_modules/.installed ## Changes nothing: format,
 	$(BIN)/mypy .
 	$(BIN)/python manage.py makemigrations --check --dry-run
 	$(BIN)/python manage.py translations check
+	$(BIN)/python manage.py write_docs --check
 	mkdir -p .make && $(BIN)/python manage.py spectacular --validate --fail-on-warn --file .make/schema.yml
 	cd frontend && npx openapi-typescript ../.make/schema.yml --output ../.make/schema.d.ts
 	diff -u frontend/src/api/schema.d.ts .make/schema.d.ts
