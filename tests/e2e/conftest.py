@@ -9,15 +9,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from playwright.sync_api import Browser
 
 from tests.e2e.people import Browsers, Look, Visitor
 from tests.e2e.portal import Portal
-from tests.lab.lab import REPOSITORY, RunningLab, running_lab
+from tests.lab.lab import REPOSITORY, RunningLab, running_lab, until
 
 ARTEFACTS = REPOSITORY / "tests" / "artefacts"
 SHOPPERS_PER_SECOND = "60"
+MEASURED_SECONDS = 20
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -54,9 +56,19 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLab]:
 
 @pytest.fixture(scope="session")
 def portal(lab: RunningLab) -> Iterator[Portal]:
-    """Return what happens elsewhere: other people's acts, through the public API."""
+    """Return what happens elsewhere: other people's acts, through the public API.
+
+    Nobody may ask for a release of a service that is not measured, so the shoppers of a new lab come first.
+    """
+    until(lambda: _is_measured(lab.facts["prometheus"]), what="the shop is measured", seconds=60)
     with Portal(lab.facts) as portal:
         yield portal
+
+
+def _is_measured(prometheus: str) -> bool:
+    query = {"query": f"count(istio_requests_total offset {MEASURED_SECONDS}s)"}
+    answer = httpx.get(f"{prometheus}/api/v1/query", params=query, trust_env=False).json()
+    return bool(answer["data"]["result"])
 
 
 @pytest.fixture
