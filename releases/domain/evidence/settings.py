@@ -103,7 +103,6 @@ class Settings:
     dispersion_weight: float = 8.0
     mean_memory: float = 0.88
     mean_eta: float = 1500.0
-    no_data_limit: int = 20
     shadow: bool = False
 
     def need(self, weight: float) -> float:
