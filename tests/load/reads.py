@@ -61,8 +61,8 @@ def fill(world: World, *, scale: float) -> list[Rollout]:
 
 def _rollouts(world: World, *, count: int) -> list[Rollout]:
     services = [world.service(f"service-{number}") for number in range(SERVICES)]
-    pairs = [service.versions.order_by("name")[:2] for service in services]
-    made = [tuple(pairs[number % SERVICES]) for number in range(count)]
+    pairs = [tuple(service.versions.order_by("name")[:2]) for service in services]
+    made = [pairs[number % SERVICES] for number in range(count)]
     rows = [
         Rollout(
             service=services[number % SERVICES],
