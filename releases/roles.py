@@ -20,3 +20,9 @@ def roles_of(user: User, service: Service | None) -> set[RoleName]:
             else held.filter(group=None)
         )
     return {RoleName(name) for name in held.values_list("name", flat=True)}
+
+
+def roles_everywhere(user: User) -> set[RoleName]:
+    """Return the roles that hold on every service: those without an owning group."""
+    held = Role.objects.filter(user=user, group=None)
+    return {RoleName(name) for name in held.values_list("name", flat=True)}

@@ -11,7 +11,7 @@ from releases.domain.actor import Actor
 from releases.domain.roles import Action, RoleName, allows, roles_that_allow
 from releases.domain.states import PRODUCTION_DECISIONS, Event
 from releases.models import Rollout, User
-from releases.roles import roles_of
+from releases.roles import roles_everywhere, roles_of
 from services.models import Service
 
 
@@ -26,6 +26,17 @@ def check_may(what: Event | Action, *, by: Actor, service: Service | None) -> No
         raise NotAllowed(why_not(what, service=service))
     if what in PRODUCTION_DECISIONS and not by.is_fresh:
         raise PasswordNeeded(_("You signed in a while ago. Please give your password again, then decide."))
+
+
+def check_may_everywhere(what: Event | Action, *, by: Actor) -> None:
+    """Refuse who has no role for it that holds on every service: one group's role does not bind the others. Raises NotAllowed."""
+    if by.user_id is None:
+        return
+    user = User.objects.get(pk=by.user_id)
+    if not user.is_active or not allows(roles_everywhere(user), what):
+        raise NotAllowed(
+            _("This concerns services of every group. %(why)s") % {"why": why_not(what, service=None)}
+        )
 
 
 def person_of(by: Actor) -> int:

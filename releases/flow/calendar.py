@@ -16,9 +16,17 @@ from releases.domain.calendar.ical import Imported, read_events
 from releases.domain.roles import Action
 from releases.domain.states import FINISHED, State
 from releases.flow.attempts import attempt
-from releases.flow.authorize import check_may
+from releases.flow.authorize import check_may_everywhere
 from releases.flow.four_eyes import propose
-from releases.flow.freezes import FREEZE_FIELDS, as_json, check_entry, create_freeze, store_freeze, takes_two
+from releases.flow.freezes import (
+    FREEZE_FIELDS,
+    as_json,
+    check_entry,
+    check_may_on,
+    create_freeze,
+    store_freeze,
+    takes_two,
+)
 from releases.flow.record import record
 from releases.models import Freeze, Holiday, Proposal, ReleaseWindow, Rollout
 from services.models import Cluster, Service
@@ -32,7 +40,8 @@ def change_freeze(
     freeze: Freeze, *, by: Actor, fields: Mapping[str, Any], why: str = ""
 ) -> tuple[Freeze, Proposal | None]:
     """Change a freeze, or propose it where there would be less of an active one. Raises NotAllowed, BadPlan, IllegalMove."""
-    check_may(Action.EDIT_CALENDAR, by=by, service=freeze.service)
+    for where in {freeze.service, fields.get("service", freeze.service)}:
+        check_may_on(Action.EDIT_CALENDAR, by=by, service=where)
     before = as_json(freeze, names=tuple(fields))
     if takes_two(freeze, fields=fields, now=database_now()):
         tried = Freeze.objects.get(pk=freeze.pk)
@@ -56,7 +65,7 @@ def change_freeze(
 @transaction.atomic
 def lift_freeze(freeze: Freeze, *, by: Actor, why: str = "") -> tuple[Freeze, Proposal | None]:
     """End a freeze for good: at once while it has not begun, by two people while it is active."""
-    check_may(Action.EDIT_CALENDAR, by=by, service=freeze.service)
+    check_may_on(Action.EDIT_CALENDAR, by=by, service=freeze.service)
     if freeze.lifted_at is not None:
         raise IllegalMove(_("Freeze %(freeze)s was lifted already.") % {"freeze": freeze})
     if freeze.is_active(database_now()):
@@ -81,7 +90,9 @@ def save_window(
 ) -> ReleaseWindow:
     """Make a window (an unsaved row) or change one. Raises NotAllowed, BadPlan."""
     created = window.pk is None
-    check_may(Action.EDIT_CALENDAR, by=by, service=fields.get("service", window.service))
+    new_home = fields.get("service", window.service)
+    for where in {new_home} if created else {window.service, new_home}:
+        check_may_on(Action.EDIT_CALENDAR, by=by, service=where)
     before = None if created else as_json(window, names=tuple(fields))
     for name, value in fields.items():
         setattr(window, name, value)
@@ -107,7 +118,7 @@ def save_window(
 @transaction.atomic
 def delete_window(window: ReleaseWindow, *, by: Actor, why: str = "") -> None:
     """Take a window away. The last one of a service opens all times: that is what no window means."""
-    check_may(Action.EDIT_CALENDAR, by=by, service=window.service)
+    check_may_on(Action.EDIT_CALENDAR, by=by, service=window.service)
     record("delete_window", by=by, obj=window, why=why, before=as_json(window, names=WINDOW_FIELDS))
     window.delete()
 
@@ -116,7 +127,7 @@ def delete_window(window: ReleaseWindow, *, by: Actor, why: str = "") -> None:
 @transaction.atomic
 def save_holiday(*, day: date, name: str, working: bool, by: Actor) -> Holiday:
     """Put a day on the operator's own list, or change it there."""
-    check_may(Action.EDIT_CALENDAR, by=by, service=None)
+    check_may_everywhere(Action.EDIT_CALENDAR, by=by)
     if not name.strip():
         raise BadPlan(_("A holiday has a name."), field="name")
     row, _created = Holiday.objects.update_or_create(day=day, defaults={"name": name, "working": working})
@@ -128,7 +139,7 @@ def save_holiday(*, day: date, name: str, working: bool, by: Actor) -> Holiday:
 @transaction.atomic
 def delete_holiday(row: Holiday, *, by: Actor) -> None:
     """Take a day off the operator's own list."""
-    check_may(Action.EDIT_CALENDAR, by=by, service=None)
+    check_may_everywhere(Action.EDIT_CALENDAR, by=by)
     record("delete_holiday", by=by, obj=row, before={"day": row.day.isoformat(), "name": row.name})
     row.delete()
 
@@ -147,7 +158,7 @@ def import_freezes(
 
     Raises NotAllowed, BadPlan naming the first event that can not be kept.
     """
-    check_may(Action.EDIT_CALENDAR, by=by, service=service)
+    check_may_on(Action.EDIT_CALENDAR, by=by, service=service)
     events = read_events(text, zone=time_zone)
     known = set(Freeze.objects.filter(uid__in=[event.uid for event in events]).values_list("uid", flat=True))
     where = {"service": service, "cluster": None if service else cluster}

@@ -20,7 +20,7 @@ from releases.domain.calendar.change import FreezeTerms, weakens
 from releases.domain.roles import Action
 from releases.domain.states import MOVING
 from releases.flow.attempts import attempt
-from releases.flow.authorize import check_may
+from releases.flow.authorize import check_may, check_may_everywhere
 from releases.flow.record import record
 from releases.models import Freeze, ReleaseWindow, Rollout
 from services.models import Cluster, Service
@@ -44,7 +44,7 @@ FREEZE_FIELDS = (
 @transaction.atomic
 def create_freeze(*, by: Actor, fields: Mapping[str, Any]) -> Freeze:
     """Make a freeze. It takes one person: closing never waits. Raises NotAllowed, BadPlan."""
-    check_may(Action.EDIT_CALENDAR, by=by, service=fields.get("service"))
+    check_may_on(Action.EDIT_CALENDAR, by=by, service=fields.get("service"))
     return _made(Freeze(created_by_id=by.user_id), by=by, fields=fields, action="create_freeze")
 
 
@@ -54,7 +54,7 @@ def press_red_button(
     *, by: Actor, why: str, service: Service | None = None, cluster: Cluster | None = None
 ) -> Freeze:
     """Stop everything from going forward, now and until it is lifted: on a service, a cluster, or everywhere."""
-    check_may(Action.PRESS_RED_BUTTON, by=by, service=service)
+    check_may_on(Action.PRESS_RED_BUTTON, by=by, service=service)
     if not why.strip():
         raise BadPlan(_("The red button is pressed with a reason."), field="reason")
     where = service or cluster or _("everything")
@@ -71,6 +71,14 @@ def press_red_button(
     }
     row = Freeze(created_by_id=by.user_id, red_button=True)
     return _made(row, by=by, fields=fields, action="press_red_button")
+
+
+def check_may_on(what: Action, *, by: Actor, service: Service | None) -> None:
+    """Refuse who may not do this where an entry holds; without a service it holds for all groups. Raises NotAllowed."""
+    if service is None:
+        check_may_everywhere(what, by=by)
+    else:
+        check_may(what, by=by, service=service)
 
 
 def terms_of(freeze: Freeze) -> FreezeTerms:

@@ -45,6 +45,10 @@ class User(AbstractUser):
         """Whose decisions these are: the person a service account belongs to, or the user."""
         return self.belongs_to_id or self.pk
 
+    def logins(self) -> models.QuerySet[User]:
+        """Every account of the same person."""
+        return User.objects.filter(Q(pk=self.person_id) | Q(belongs_to=self.person_id))
+
 
 class Role(models.Model):
     """What a person may do on the services of one owning group; without a group: on every service."""

@@ -32,7 +32,7 @@ def allowed_events(rollout: Rollout, user: User) -> list[AllowedEvent]:
     """Return the operator events that the state knows, in the order in which buttons stand."""
     state = State(rollout.state)
     roles = roles_of(user, rollout.service)
-    editors = {edit.by_id for edit in rollout.edits.all()}
+    editors = {edit.by.person_id for edit in rollout.edits.all()}
     found = []
     for event in OPERATOR_EVENTS:
         if can(state, event):
@@ -46,9 +46,9 @@ def allowed_events(rollout: Rollout, user: User) -> list[AllowedEvent]:
 def _personal(rollout: Rollout, event: Event, *, user: User, editors: set[int]) -> str:
     if event not in {Event.APPROVE, Event.REJECT, Event.REVOKE}:
         return ""
-    if user.pk == rollout.requested_by_id:
+    if user.person_id == rollout.requested_by.person_id:
         return _("You asked for this rollout, so somebody else has to decide.")
-    if user.pk in editors:
+    if user.person_id in editors:
         return _("You edited this rollout, so somebody else has to decide.")
     voted = any(vote.by_id == user.pk and vote.voided_at is None for vote in rollout.approvals.all())
     if event is Event.REVOKE and not voted:

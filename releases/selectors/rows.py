@@ -46,7 +46,7 @@ def rollouts() -> QuerySet[Rollout]:
     ).prefetch_related(
         Prefetch("step_runs", StepRun.objects.order_by("position")),
         Prefetch("approvals", Approval.objects.select_related("by").order_by("id")),
-        "edits",
+        "edits__by",
     )
 
 
@@ -81,7 +81,11 @@ def waiting_for(user: User) -> list[Rollout]:
     roles = list(Role.objects.filter(user=user).values_list("name", "group_id"))
     if not roles or not user.is_active:
         return []
-    pending = Rollout.objects.filter(state=State.PENDING).exclude(requested_by=user).exclude(edits__by=user)
+    pending = (
+        Rollout.objects.filter(state=State.PENDING)
+        .exclude(requested_by__in=user.logins())
+        .exclude(edits__by__in=user.logins())
+    )
     found = pending.exclude(approvals__in=Approval.objects.filter(by=user, voided_at=None)).select_related(
         "service", "candidate", "stable"
     )

@@ -105,7 +105,10 @@ def changes_waiting_for(user: User) -> list[TrafficChange]:
         return []
     voted = TrafficVote.objects.filter(by=user, voided_at=None)
     pending = (
-        changes().filter(state=ChangeState.PENDING).exclude(requested_by=user).exclude(approvals__in=voted)
+        changes()
+        .filter(state=ChangeState.PENDING)
+        .exclude(requested_by__in=user.logins())
+        .exclude(approvals__in=voted)
     )
     return [
         row
@@ -227,7 +230,7 @@ def _refusal(change: TrafficChange, event: ChangeEvent, *, user: User, roles: se
     if not user.is_active or not any(allows(roles, one) for one in needed):
         return why_not(needed[0], service=change.service)
     if event in {ChangeEvent.APPROVE, ChangeEvent.REJECT}:
-        return vote_refusal(change, user_id=user.pk) or _voted(change, event, user=user)
+        return vote_refusal(change, person=user.person_id) or _voted(change, event, user=user)
     return ""
 
 

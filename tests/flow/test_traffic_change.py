@@ -13,9 +13,10 @@ from pytest_django.fixtures import Settings
 from istio.marks import FENCE
 from istio.mesh import DEPLOYMENT, VIRTUAL_SERVICE, Conflict, Manifest, Ref, Unreachable
 from istio.weights import weights_of
-from releases import flow
+from releases import flow, selectors
 from releases.clock import database_now
 from releases.domain import BadPlan, Blocked, IllegalMove, LostRace, NotAllowed, Stale
+from releases.domain.roles import RoleName
 from releases.domain.states import Event
 from releases.domain.traffic_change import ChangeEvent
 from releases.flow.traffic_change.move import move_change
@@ -166,6 +167,29 @@ class TestRefusals:
         )
         with pytest.raises(IntegrityError), transaction.atomic():
             vote.save()
+
+    def test_a_service_account_of_the_requester_is_the_requester(self, world: World) -> None:
+        robot = worlds.person("robot", RoleName.APPROVER, belongs_to=world.requester)
+        change = ask(world)
+        with pytest.raises(NotAllowed, match="You asked"):
+            flow.perform_change(
+                change, ChangeEvent.APPROVE, by=actor(robot), fingerprint=change.fingerprint, why="mine"
+            )
+        shown = {item.event: item for item in selectors.allowed_change_events(change, robot)}
+        assert not shown[ChangeEvent.APPROVE].allowed
+        assert selectors.changes_waiting_for(robot) == []
+        with pytest.raises(IntegrityError, match="does not decide"), transaction.atomic():
+            TrafficVote.objects.create(
+                change=change, by=robot, decision="approve", fingerprint=change.fingerprint
+            )
+
+    def test_somebody_elses_service_account_may_vote(self, world: World) -> None:
+        robot = worlds.person("robot", RoleName.APPROVER, belongs_to=world.approver)
+        change = ask(world)
+        decided = flow.perform_change(
+            change, ChangeEvent.APPROVE, by=actor(robot), fingerprint=change.fingerprint, why="read it"
+        )
+        assert decided.state == "approved"
 
     def test_a_vote_is_never_changed_or_deleted(self, world: World) -> None:
         change = approve(world, ask(world))

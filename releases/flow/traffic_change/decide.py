@@ -15,7 +15,7 @@ from releases.domain.fingerprint import digest, shown
 from releases.domain.roles import Action
 from releases.domain.states import Event
 from releases.domain.traffic_change import ChangeEvent, ChangeState, change_target
-from releases.flow.authorize import check_may
+from releases.flow.authorize import check_may, person_behind
 from releases.flow.quorum import counting_votes, is_full
 from releases.flow.traffic_change.content import fingerprint_of_change
 from releases.flow.traffic_change.move import move_change
@@ -84,11 +84,9 @@ def approval_problem_of(change: TrafficChange, *, clock: Clock) -> str:
     return ""
 
 
-def vote_refusal(change: TrafficChange, *, user_id: int | None) -> str:
+def vote_refusal(change: TrafficChange, *, person: int) -> str:
     """Say why this person is the wrong one to decide, whatever the roles, or return an empty text."""
-    if user_id is None:
-        return _("Only a person can decide.")
-    if user_id == change.requested_by_id:
+    if person == change.requested_by.person_id:
         return _("You asked for this change, so somebody else has to decide.")
     return ""
 
@@ -100,7 +98,7 @@ def _person(by: Actor) -> int:
 
 
 def _check_may_vote(change: TrafficChange, *, by: Actor, what: Event) -> None:
-    if refusal := vote_refusal(change, user_id=by.user_id):
+    if refusal := vote_refusal(change, person=person_behind(_person(by))):
         raise NotAllowed(refusal)
     check_may(what, by=by, service=change.service)
     if by.by_token and not change.service.policy.token_approval_allowed:

@@ -42,7 +42,9 @@ _FUNCTIONS = (
        END $$""",
     f"""CREATE OR REPLACE FUNCTION weir_change_decided_by_another() RETURNS trigger LANGUAGE plpgsql AS $$
        BEGIN
-         IF EXISTS (SELECT 1 FROM releases_trafficchange WHERE id = NEW.change_id AND requested_by_id = NEW.by_id) THEN
+         IF (SELECT COALESCE(belongs_to_id, id) FROM releases_user WHERE id = NEW.by_id) = (
+           SELECT COALESCE(u.belongs_to_id, u.id) FROM releases_trafficchange c JOIN releases_user u ON u.id = c.requested_by_id
+             WHERE c.id = NEW.change_id) THEN
            RAISE EXCEPTION 'who asked for a change does not decide on it' {_ERROR};
          END IF;
          RETURN NEW;

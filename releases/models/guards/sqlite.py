@@ -46,7 +46,9 @@ _GUARDS: Mapping[tuple[str, str], str] = {
     ("releases_approval", "approval_no_delete"): "BEFORE DELETE ON {table} "
     "BEGIN SELECT RAISE(ABORT, 'a vote is not deleted, only voided'); END",
     ("releases_trafficvote", "traffic_vote_by_somebody_else"): """BEFORE INSERT ON {table}
-       WHEN EXISTS (SELECT 1 FROM releases_trafficchange WHERE id = NEW.change_id AND requested_by_id = NEW.by_id)
+       WHEN (SELECT COALESCE(belongs_to_id, id) FROM releases_user WHERE id = NEW.by_id) = (
+         SELECT COALESCE(u.belongs_to_id, u.id) FROM releases_trafficchange c JOIN releases_user u ON u.id = c.requested_by_id
+           WHERE c.id = NEW.change_id)
        BEGIN SELECT RAISE(ABORT, 'who asked for a change does not decide on it'); END""",
     (
         "releases_trafficvote",
