@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from istio.mesh import Manifest
+from istio.sentence import Sentence
 
 CLUSTER_DOMAIN = "cluster.local"
 DEFAULT_NAMESPACE = "default"
@@ -164,7 +165,14 @@ def mapping_at(parent: Manifest, key: str, *, where: str) -> Manifest:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise MalformedRoute(f"{where}/{key} is {_kind(value)}, not an object; correct the manifest.")
+        raise MalformedRoute(
+            Sentence(
+                "{where}/{key} is {kind}, not an object; correct the manifest.",
+                where=where,
+                key=key,
+                kind=_kind(value),
+            )
+        )
     return value
 
 
@@ -174,11 +182,24 @@ def objects_at(parent: Manifest, key: str, *, where: str) -> list[Manifest]:
     if value is None:
         return []
     if not isinstance(value, list):
-        raise MalformedRoute(f"{where}/{key} is {_kind(value)}, not a list; correct the manifest.")
+        raise MalformedRoute(
+            Sentence(
+                "{where}/{key} is {kind}, not a list; correct the manifest.",
+                where=where,
+                key=key,
+                kind=_kind(value),
+            )
+        )
     for index, item in enumerate(value):
         if not isinstance(item, dict):
             raise MalformedRoute(
-                f"{where}/{key}[{index}] is {_kind(item)}, not an object; correct the manifest."
+                Sentence(
+                    "{where}/{key}[{index}] is {kind}, not an object; correct the manifest.",
+                    where=where,
+                    key=key,
+                    index=index,
+                    kind=_kind(item),
+                )
             )
     return value
 
@@ -189,7 +210,14 @@ def text_at(parent: Manifest, key: str, *, where: str) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise MalformedRoute(f"{where}/{key} is {_kind(value)}, not a text; correct the manifest.")
+        raise MalformedRoute(
+            Sentence(
+                "{where}/{key} is {kind}, not a text; correct the manifest.",
+                where=where,
+                key=key,
+                kind=_kind(value),
+            )
+        )
     return value
 
 
@@ -205,7 +233,12 @@ def whole_number_at(parent: Manifest, key: str, *, where: str) -> int | None:
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
         raise MalformedRoute(
-            f"{where}/{key} is {value!r}, not a whole number of at least 0; correct the manifest."
+            Sentence(
+                "{where}/{key} is {value}, not a whole number of at least 0; correct the manifest.",
+                where=where,
+                key=key,
+                value=repr(value),
+            )
         )
     return value
 
@@ -216,7 +249,9 @@ def texts_at(parent: Manifest, key: str, *, where: str) -> list[str]:
     if value is None:
         return []
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise MalformedRoute(f"{where}/{key} is not a list of texts; correct the manifest.")
+        raise MalformedRoute(
+            Sentence("{where}/{key} is not a list of texts; correct the manifest.", where=where, key=key)
+        )
     return value
 
 
@@ -224,7 +259,9 @@ def spec_of(document: Manifest) -> Manifest:
     """Return ``spec``, empty if absent. Raises MalformedRoute."""
     if not isinstance(document, dict):
         raise MalformedRoute(
-            f"The manifest is {_kind(document)}, not an object; read it from the cluster again."
+            Sentence(
+                "The manifest is {kind}, not an object; read it from the cluster again.", kind=_kind(document)
+            )
         )
     return mapping_at(document, "spec", where=describe(document))
 
@@ -233,7 +270,9 @@ def metadata_of(document: Manifest) -> Manifest:
     """Return ``metadata``, empty if absent. Raises MalformedRoute."""
     if not isinstance(document, dict):
         raise MalformedRoute(
-            f"The manifest is {_kind(document)}, not an object; read it from the cluster again."
+            Sentence(
+                "The manifest is {kind}, not an object; read it from the cluster again.", kind=_kind(document)
+            )
         )
     return mapping_at(document, "metadata", where=describe(document))
 
@@ -257,7 +296,7 @@ def version_at(destination: Manifest, *, namespace: str, where: str) -> Version:
     """Return the version a ``destination`` object names. Raises MalformedRoute if it has no host."""
     host = text_at(destination, "host", where=where)
     if not host:
-        raise MalformedRoute(f"{where} names no host; correct the manifest.")
+        raise MalformedRoute(Sentence("{where} names no host; correct the manifest.", where=where))
     return Version(fqdn(host, namespace=namespace), text_at(destination, "subset", where=where) or None)
 
 
@@ -292,5 +331,12 @@ def is_dns_label(text: str) -> bool:
 
 
 def _kind(value: Any) -> str:
-    names = {dict: "an object", list: "a list", str: "a text", bool: "true or false", type(None): "null"}
-    return names.get(type(value), "a number" if isinstance(value, int | float) else type(value).__name__)
+    names: dict[type, str] = {
+        dict: Sentence("an object"),
+        list: Sentence("a list"),
+        str: Sentence("a text"),
+        bool: Sentence("true or false"),
+        type(None): "null",
+    }
+    other = Sentence("a number") if isinstance(value, int | float) else type(value).__name__
+    return names.get(type(value), other)

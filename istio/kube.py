@@ -33,6 +33,7 @@ from istio.mesh import (
     Rejected,
     Unreachable,
 )
+from istio.sentence import Sentence
 
 ISTIO_GROUP = "networking.istio.io"
 ISTIO_VERSIONS = ("v1", "v1beta1", "v1alpha3")
@@ -64,7 +65,7 @@ class _Request:
 
     method: str
     path: str
-    doing: str
+    doing: Sentence
     ref: Ref | None = None
     query: tuple[tuple[str, str], ...] = ()
     body: Manifest | None = None
@@ -98,7 +99,7 @@ class KubeMesh:
     def get(self, ref: Ref) -> Manifest:
         """Return the live object at the best served version. Raises NotFound, Rejected, Unreachable."""
         path = f"{self._collection(ref.kind, ref.namespace, ref=ref)}/{quote(ref.name, safe='')}"
-        return self._send(_Request("GET", path, f"read {ref}", ref))
+        return self._send(_Request("GET", path, Sentence("read {ref}", ref=ref), ref))
 
     def list(
         self, kind: str, *, namespace: str, labels: Mapping[str, str] | None = None
@@ -106,7 +107,11 @@ class KubeMesh:
         """Return the objects of one kind; an empty namespace means all. Raises Rejected, Unreachable."""
         chosen = ",".join(f"{key}={value}" for key, value in (labels or {}).items())
         query = (("labelSelector", chosen),) if chosen else ()
-        doing = f"list {kind} objects in {namespace or 'all namespaces'}"
+        doing = (
+            Sentence("list {kind} objects in {namespace}", kind=kind, namespace=namespace)
+            if namespace
+            else Sentence("list {kind} objects in all namespaces", kind=kind)
+        )
         answer = self._send(_Request("GET", self._collection(kind, namespace), doing, query=query))
         # Lists of built-in kinds leave out what the items have in common.
         identity = {"apiVersion": answer["apiVersion"], "kind": kind}
@@ -120,15 +125,16 @@ class KubeMesh:
         metadata = manifest["metadata"]
         ref = Ref(manifest["kind"], metadata.get("namespace", ""), metadata["name"])
         if not metadata.get("resourceVersion"):
-            message = (
-                f"Could not write {ref}: it carries no resourceVersion, so nobody would notice a lost update."
+            message = Sentence(
+                "Could not write {ref}: it carries no resourceVersion, so nobody would notice a lost update.",
+                ref=ref,
             )
             raise Rejected(message, ref=ref, status=422)
         query: tuple[tuple[str, str], ...] = (("fieldManager", self._user_agent),)
         if dry_run:
             query = (*query, ("dryRun", "All"))
         path = _path(manifest["apiVersion"], _resource(ref.kind).plural, ref.namespace)
-        doing = f"write {ref}" if not dry_run else f"try to write {ref}"
+        doing = Sentence("try to write {ref}", ref=ref) if dry_run else Sentence("write {ref}", ref=ref)
         request = _Request("PUT", f"{path}/{quote(ref.name, safe='')}", doing, ref, query, manifest)
         return self._send(request)
 
@@ -140,11 +146,11 @@ class KubeMesh:
     def _served_version(self, ref: Ref | None) -> str:
         """Return the newest Istio version that this cluster serves; asked once per process."""
         if not self._istio_version:
-            doing = "find out which Istio API is served"
+            doing = Sentence("find out which Istio API is served")
             try:
                 answer = self._send(_Request("GET", f"/apis/{ISTIO_GROUP}", doing, ref))
             except NotFound as error:
-                message = (
+                message = Sentence(
                     "The cluster serves no networking.istio.io: install Istio's CRDs or check the context."
                 )
                 raise Rejected(message, ref=ref, status=error.status) from error
@@ -152,7 +158,11 @@ class KubeMesh:
             known = next((version for version in ISTIO_VERSIONS if version in served), "")
             if not known:
                 raise Rejected(
-                    f"The cluster serves Istio {sorted(served)}, of which none is known here.", ref=ref
+                    Sentence(
+                        "The cluster serves Istio {versions}, of which none is known here.",
+                        versions=sorted(served),
+                    ),
+                    ref=ref,
                 )
             self._istio_version = known
         return self._istio_version
@@ -185,8 +195,13 @@ class KubeMesh:
                 try:
                     settings = self._settings()
                 except (config.ConfigException, OSError, ValueError, TypeError, yaml.YAMLError) as error:
-                    where = self._kubeconfig or "the pod's service account"
-                    message = f"Could not {request.doing}: {where} gives no way into the cluster: {error}"
+                    where = self._kubeconfig or Sentence("the pod's service account")
+                    message = Sentence(
+                        "Could not {doing}: {where} gives no way into the cluster: {error}",
+                        doing=request.doing,
+                        where=where,
+                        error=str(error),
+                    )
                     raise Rejected(message, ref=request.ref) from error
                 self._client = client.ApiClient(settings)
                 self._client.user_agent = self._user_agent
@@ -209,7 +224,13 @@ class KubeMesh:
 
 def _resource(kind: str) -> _Resource:
     if kind not in RESOURCES:
-        raise Rejected(f"Weir does not handle objects of kind {kind}; it knows {', '.join(RESOURCES)}.")
+        raise Rejected(
+            Sentence(
+                "Weir does not handle objects of kind {kind}; it knows {known}.",
+                kind=kind,
+                known=", ".join(RESOURCES),
+            )
+        )
     return RESOURCES[kind]
 
 
@@ -239,27 +260,42 @@ def _parsed(request: _Request, content: bytes) -> Manifest:
     try:
         found = json.loads(content)
     except ValueError as error:
-        raise Unreachable(f"Could not {request.doing}: the answer is not JSON.", ref=request.ref) from error
+        raise Unreachable(
+            Sentence("Could not {doing}: the answer is not JSON.", doing=request.doing), ref=request.ref
+        ) from error
     if not isinstance(found, dict):
-        raise Unreachable(f"Could not {request.doing}: the answer is no object.", ref=request.ref)
+        raise Unreachable(
+            Sentence("Could not {doing}: the answer is no object.", doing=request.doing), ref=request.ref
+        )
     return found
 
 
 def _unreachable(request: _Request, error: Exception, timeout_seconds: float) -> Unreachable:
     if isinstance(error, urllib3.exceptions.TimeoutError):
-        why = f"no answer within {timeout_seconds:g} s"
+        message = Sentence(
+            "Could not {doing}: the API server is not reachable (no answer within {seconds} s).",
+            doing=request.doing,
+            seconds=f"{timeout_seconds:g}",
+        )
     else:
-        why = str(error).strip() or type(error).__name__
-    return Unreachable(
-        f"Could not {request.doing}: the API server is not reachable ({why}).", ref=request.ref
-    )
+        message = Sentence(
+            "Could not {doing}: the API server is not reachable ({error}).",
+            doing=request.doing,
+            error=str(error).strip() or type(error).__name__,
+        )
+    return Unreachable(message, ref=request.ref)
 
 
 def _refused(request: _Request, status: int, headers: Mapping[str, str], content: bytes) -> MeshError:
     """Return our error for an answer that is none of 2xx, with the server's own message."""
     reply = _status_object(content)
-    said = str(reply.get("message") or content[:200].decode(errors="replace") or "no reason given")
-    message = f"Could not {request.doing}: the API server answered {status}: {said}"
+    said = str(reply.get("message") or content[:200].decode(errors="replace"))
+    message = Sentence(
+        "Could not {doing}: the API server answered {status}: {said}",
+        doing=request.doing,
+        status=status,
+        said=said or Sentence("no reason given"),
+    )
     if status in {408, 429} or status >= 500:
         after = _seconds(headers.get("Retry-After"), (reply.get("details") or {}).get("retryAfterSeconds"))
         return Unreachable(message, ref=request.ref, status=status, retry_after_seconds=after)

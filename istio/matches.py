@@ -16,6 +16,7 @@ from istio.mesh import Manifest
 from istio.regex import BadRegex, alternations, escaped, full_match
 from istio.routes import Place
 from istio.rules import Match
+from istio.sentence import Sentence, message_of
 from istio.spec import Sticky
 
 COMPARISONS = ("exact", "prefix", "regex")
@@ -70,8 +71,12 @@ def narrowed(route: Manifest, *, place: Place, conditions: Sequence[Condition]) 
     ]
     if not found:
         raise RuleConflict(
-            f"No request can fulfil both {place} and the rule on {conditions[0].name!r}. "
-            "It would catch nobody: change the rule, or the route's match."
+            Sentence(
+                "No request can fulfil both {place} and the rule on {name}. It would catch nobody: "
+                "change the rule, or the route's match.",
+                place=place,
+                name=repr(conditions[0].name),
+            )
         )
     return found
 
@@ -85,7 +90,13 @@ def string_matches(matcher: Manifest, value: str, *, where: str, ignore_case: bo
         try:
             return full_match(f"(?i){wanted}" if ignore_case else wanted, value)
         except BadRegex as error:
-            raise MalformedRoute(f"{where}/regex is not RE2: {error}; correct the manifest.") from error
+            raise MalformedRoute(
+                Sentence(
+                    "{where}/regex is not RE2: {error}; correct the manifest.",
+                    where=where,
+                    error=message_of(error),
+                )
+            ) from error
     if ignore_case:
         wanted, value = wanted.lower(), value.lower()
     return value == wanted if kind == "exact" else value.startswith(wanted)
@@ -94,12 +105,12 @@ def string_matches(matcher: Manifest, value: str, *, where: str, ignore_case: bo
 def comparison_of(matcher: Manifest, *, where: str) -> tuple[str, str]:
     """Return ``exact``, ``prefix``, ``regex`` or ``present``, and the text. Raises MalformedRoute."""
     if not isinstance(matcher, dict):
-        raise MalformedRoute(f"{where} is no string match; correct the manifest.")
+        raise MalformedRoute(Sentence("{where} is no string match; correct the manifest.", where=where))
     given = [
         (kind, text_at(matcher, kind, where=where)) for kind in COMPARISONS if matcher.get(kind) is not None
     ]
     if len(given) > 1:
-        raise MalformedRoute(f"{where} has several comparisons; Istio takes one.")
+        raise MalformedRoute(Sentence("{where} has several comparisons; Istio takes one.", where=where))
     if not given or (given[0][0] == "regex" and given[0][1] in ANY_VALUE):
         return "present", ""
     return given[0]
@@ -110,7 +121,11 @@ def _users(match: Match) -> tuple[str, ...]:
         return alternations(match.users)
     except BadRegex as error:
         raise RuleConflict(
-            f"The user list on {match.name!r} cannot be written: {error}; shorten the ids."
+            Sentence(
+                "The user list on {name} cannot be written: {error}; shorten the ids.",
+                name=repr(match.name),
+                error=message_of(error),
+            )
         ) from error
 
 
@@ -146,8 +161,16 @@ def _folded(one: tuple[str, str], other: tuple[str, str], *, where: str) -> tupl
         longer, shorter = sorted((one, other), key=lambda comparison: -len(comparison[1]))
         return longer if longer[1].startswith(shorter[1]) else None
     raise RuleConflict(
-        f"{where} is already compared ({one[0]} {one[1]!r}). Istio takes one comparison, and this and the "
-        f"rule's ({other[0]} {other[1]!r:.80}) do not fold into one. Use another header, or an exact value."
+        Sentence(
+            "{where} is already compared ({kind} {value}). Istio takes one comparison, and this "
+            "and the rule's ({rule_kind} {rule_value}) do not fold into one. Use another header, "
+            "or an exact value.",
+            where=where,
+            kind=one[0],
+            value=repr(one[1]),
+            rule_kind=other[0],
+            rule_value=f"{other[1]!r:.80}",
+        )
     )
 
 

@@ -18,6 +18,7 @@ from istio.documents import (
 from istio.marks import MIRROR, with_annotations
 from istio.mesh import Manifest
 from istio.routes import Pair, Place, route_at, sections_of
+from istio.sentence import Sentence
 from istio.weights import destination_of_candidate
 
 
@@ -29,15 +30,22 @@ def with_mirror(document: Manifest, *, percent: float, places: list[Place], pair
     for place, route in sections_of(document, only=["http"]):
         if mirrors_to(pair.candidate, route=route, place=place, namespace=pair.namespace):
             raise RuleConflict(
-                f"{place} already mirrors to {pair.candidate}; take that out, or leave Weir's mirror out."
+                Sentence(
+                    "{place} already mirrors to {candidate}; take that out, or leave Weir's mirror out.",
+                    place=place,
+                    candidate=pair.candidate,
+                )
             )
     result = with_annotations(document, changes={MIRROR: _mark(pair.candidate)})
     for place in places:
         route = route_at(result, place=place)
         if route.get("mirror") is not None:
             raise RuleConflict(
-                f"{place} has a `mirror` of its owner's, and Istio takes no `mirrors` beside it. "
-                "Rewrite it as an entry of `mirrors` first, or leave Weir's mirror out."
+                Sentence(
+                    "{place} has a `mirror` of its owner's, and Istio takes no `mirrors` beside it. "
+                    "Rewrite it as an entry of `mirrors` first, or leave Weir's mirror out.",
+                    place=place,
+                )
             )
         destination = destination_of_candidate(route, place=place, pair=pair)
         entry = {"destination": destination, "percentage": {"value": percent}}

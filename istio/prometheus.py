@@ -25,6 +25,7 @@ from istio import promql
 from istio.counting import Key, count, questions_of
 from istio.credit import NO_VERSION, Row, splits_users
 from istio.presets import ISTIO, SOURCES
+from istio.sentence import Sentence
 from istio.telemetry import (
     Counts,
     QueryRejected,
@@ -61,7 +62,8 @@ class PrometheusTelemetry:
         self._timeout_seconds = timeout_seconds
         self._prefix = business_prefix
         address = urlsplit(url)
-        self._name = f"Prometheus at {address.hostname}" + (f":{address.port}" if address.port else "")
+        place = f"{address.hostname}:{address.port}" if address.port else str(address.hostname)
+        self._name = Sentence("Prometheus at {place}", place=place)
         self._client = PrometheusConnect(
             url=url.rstrip("/"),
             headers=dict(headers or {}),
@@ -144,7 +146,10 @@ class PrometheusTelemetry:
         rows = self._instant(None, deadline=self._deadline())(promql.newest_sample_age())
         if not rows or not math.isfinite(rows[0].value):
             raise TelemetryUnreachable(
-                f"{self._name} answers but holds no sample of the last minutes. Check what it scrapes."
+                Sentence(
+                    "{server} answers but holds no sample of the last minutes. Check what it scrapes.",
+                    server=self._name,
+                )
             )
         return max(rows[0].value, 0.0)
 
@@ -193,7 +198,9 @@ class PrometheusTelemetry:
         try:
             return Row(dict(raw["metric"]), float(raw["value"][1]))
         except (LookupError, TypeError, ValueError) as error:
-            raise TelemetryUnreachable(f"{self._name} answered a row that cannot be read.") from error
+            raise TelemetryUnreachable(
+                Sentence("{server} answered a row that cannot be read.", server=self._name)
+            ) from error
 
     def _rows_over_time(self, raw: Any) -> list[tuple[float, Row]]:
         """Read one line of a range answer as a row per instant. Raises TelemetryUnreachable."""
@@ -201,7 +208,9 @@ class PrometheusTelemetry:
             labels = dict(raw["metric"])
             return [(float(at), Row(labels, float(value))) for at, value in raw["values"]]
         except (LookupError, TypeError, ValueError) as error:
-            raise TelemetryUnreachable(f"{self._name} answered a series that cannot be read.") from error
+            raise TelemetryUnreachable(
+                Sentence("{server} answered a series that cannot be read.", server=self._name)
+            ) from error
 
     def _line(self, figure: str, raw: Any) -> Series:
         """Read one line of a range answer; what is no number is a gap. Raises TelemetryUnreachable."""
@@ -210,24 +219,38 @@ class PrometheusTelemetry:
             points = [(float(at), float(value)) for at, value in raw["values"]]
             version = labels.get(ISTIO.version) or labels.get("version", "")
         except (LookupError, TypeError, ValueError, AttributeError) as error:
-            raise TelemetryUnreachable(f"{self._name} answered a series that cannot be read.") from error
+            raise TelemetryUnreachable(
+                Sentence("{server} answered a series that cannot be read.", server=self._name)
+            ) from error
         return Series(figure, version, tuple(point for point in points if math.isfinite(point[1])))
 
     def _send(self, call: Callable[[float], Any], *, deadline: float) -> list[Any]:
         """Make one call with what is left of the time and return its rows. Raises TelemetryError."""
         left = deadline - time.monotonic()
         if left <= 0:
-            raise TelemetryUnreachable(f"{self._name} took longer than {self._timeout_seconds:g} s.")
+            raise TelemetryUnreachable(
+                Sentence(
+                    "{server} took longer than {seconds} s.",
+                    server=self._name,
+                    seconds=f"{self._timeout_seconds:g}",
+                )
+            )
         try:
             rows = call(left)
         except PrometheusApiClientException as error:
             raise _refusal(self._name, str(error)) from error
         except RequestException as error:
-            raise TelemetryUnreachable(f"{self._name} did not answer: {type(error).__name__}.") from error
+            raise TelemetryUnreachable(
+                Sentence("{server} did not answer: {error}.", server=self._name, error=type(error).__name__)
+            ) from error
         except (ValueError, KeyError, TypeError) as error:
-            raise TelemetryUnreachable(f"{self._name} answered something that is no result.") from error
+            raise TelemetryUnreachable(
+                Sentence("{server} answered something that is no result.", server=self._name)
+            ) from error
         if not isinstance(rows, list):
-            raise TelemetryUnreachable(f"{self._name} answered something that is no list of rows.")
+            raise TelemetryUnreachable(
+                Sentence("{server} answered something that is no list of rows.", server=self._name)
+            )
         return rows
 
 
@@ -236,10 +259,24 @@ def _limits(seconds: float) -> dict[str, str]:
     return {"timeout": f"{max(round(seconds * 1000), 1)}ms", "partial_response": "false"}
 
 
-def _refusal(name: str, text: str) -> TelemetryError:
+def _refusal(name: Sentence, text: str) -> TelemetryError:
     """Tell a refused query from a server in trouble; the client puts the status into its message."""
     status = re.search(r"HTTP Status Code (\d+)", text)
     code = int(status.group(1)) if status else 0
     if code in (400, 401, 403, 404, 422):
-        return QueryRejected(f"{name} refused the query with {code}: {text[:LONGEST_QUOTE]}")
-    return TelemetryUnreachable(f"{name} answered {code}, try again later: {text[:LONGEST_QUOTE]}")
+        return QueryRejected(
+            Sentence(
+                "{server} refused the query with {code}: {said}",
+                server=name,
+                code=code,
+                said=text[:LONGEST_QUOTE],
+            )
+        )
+    return TelemetryUnreachable(
+        Sentence(
+            "{server} answered {code}, try again later: {said}",
+            server=name,
+            code=code,
+            said=text[:LONGEST_QUOTE],
+        )
+    )

@@ -13,6 +13,8 @@ from typing import Protocol, cast
 
 import re2
 
+from istio.sentence import Sentence
+
 MAX_PROGRAM_SIZE = 100
 ISTIO_PROGRAM_SIZE = 32_768
 
@@ -39,7 +41,7 @@ def _compiled(pattern: str) -> _Pattern:
             reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)
         ) from error
     except UnicodeEncodeError as error:
-        raise BadRegex("it holds half a character (a lone surrogate)") from error
+        raise BadRegex(Sentence("it holds half a character (a lone surrogate)")) from error
 
 
 def check_regex(pattern: str) -> None:
@@ -65,7 +67,7 @@ def escaped(text: str) -> str:
     try:
         return cast("str", re2.escape(text))
     except UnicodeEncodeError as error:
-        raise BadRegex("it holds half a character (a lone surrogate)") from error
+        raise BadRegex(Sentence("it holds half a character (a lone surrogate)")) from error
 
 
 @lru_cache(maxsize=32)
@@ -81,7 +83,9 @@ def alternations(texts: Sequence[str], *, max_program_size: int = MAX_PROGRAM_SI
     while start < len(texts):
         count = _how_many_fit(escaped_texts[start:], limit=max_program_size)
         if not count:
-            raise BadRegex(f"{texts[start][:40]!r}... is too long to be matched by Envoy")
+            raise BadRegex(
+                Sentence("{text}... is too long to be matched by Envoy", text=repr(texts[start][:40]))
+            )
         patterns.append("|".join(escaped_texts[start : start + count]))
         start += count
     return tuple(patterns)

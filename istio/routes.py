@@ -28,6 +28,7 @@ from istio.documents import (
     whole_number_at,
 )
 from istio.mesh import Manifest
+from istio.sentence import Sentence
 
 SECTIONS = ("http", "tls", "tcp")
 MANAGED_PREFIX = "weir-"
@@ -103,8 +104,13 @@ def index_of(version: Version, *, versions: Sequence[Version], place: Place) -> 
     """Return a version's index among a route's destinations, None if absent. Raises DuplicateDestination."""
     if versions.count(version) > 1:
         raise DuplicateDestination(
-            f"{place} names {version} {versions.count(version)} times; which one to weigh is unknown. "
-            "Merge the entries, then try again."
+            Sentence(
+                "{place} names {version} {count} times; which one to weigh is unknown. Merge the "
+                "entries, then try again.",
+                place=place,
+                version=version,
+                count=versions.count(version),
+            )
         )
     return versions.index(version) if version in versions else None
 
@@ -131,7 +137,11 @@ def base_routes(virtual_service: Manifest, *, stable: Version, namespace: str, c
     spec = spec_of(virtual_service)
     if not any(objects_at(spec, section, where="spec") for section in SECTIONS):
         raise NoRoutes(
-            f"{describe(virtual_service)} has no http, tls or tcp route; add one that leads to {stable}."
+            Sentence(
+                "{document} has no http, tls or tcp route; add one that leads to {stable}.",
+                document=describe(virtual_service),
+                stable=stable,
+            )
         )
     if not (choice.http or choice.tls or choice.tcp):
         return _inferred(virtual_service, stable=stable, namespace=namespace)
@@ -158,14 +168,25 @@ def _inferred(virtual_service: Manifest, *, stable: Version, namespace: str) -> 
         ]
         if len(found) > 1:
             raise AmbiguousRoutes(
-                f"{len(found)} {section} routes of {describe(virtual_service)} lead to {stable} "
-                f"({', '.join(map(str, found))}); say which by name (http), port or SNI hosts (tls, tcp)."
+                Sentence(
+                    "{count} {section} routes of {document} lead to {stable} ({routes}); say which by "
+                    "name (http), port or SNI hosts (tls, tcp).",
+                    count=len(found),
+                    section=section,
+                    document=describe(virtual_service),
+                    stable=stable,
+                    routes=", ".join(map(str, found)),
+                )
             )
         places += found
     if not places:
         raise NoMatchingRoute(
-            f"No route of {describe(virtual_service)} leads to {stable}; "
-            "put the stable version back into a route, or register the version that has the traffic."
+            Sentence(
+                "No route of {document} leads to {stable}; put the stable version back into a route, "
+                "or register the version that has the traffic.",
+                document=describe(virtual_service),
+                stable=stable,
+            )
         )
     return places
 
@@ -179,12 +200,20 @@ def _named(virtual_service: Manifest, *, names: Sequence[str]) -> list[Place]:
         found = by_name.get(name, []) if name else []
         if not found:
             raise RouteNotFound(
-                f"{describe(virtual_service)} has no http route named {name!r}; correct the name."
+                Sentence(
+                    "{document} has no http route named {name}; correct the name.",
+                    document=describe(virtual_service),
+                    name=repr(name),
+                )
             )
         if len(found) > 1 or list(names).count(name) > 1:
             raise DuplicateRouteName(
-                f"The name {name!r} stands for more than one http route of {describe(virtual_service)}, "
-                "or was given twice; make the names unique."
+                Sentence(
+                    "The name {name} stands for more than one http route of {document}, or was given "
+                    "twice; make the names unique.",
+                    name=repr(name),
+                    document=describe(virtual_service),
+                )
             )
         places += found
     return places
@@ -202,12 +231,24 @@ def _selected(
         ]
         if not found:
             raise RouteNotFound(
-                f"{describe(virtual_service)} has no {section} route for {dict(selector)}; correct it."
+                Sentence(
+                    "{document} has no {section} route for {selector}; correct it.",
+                    document=describe(virtual_service),
+                    section=section,
+                    selector=dict(selector),
+                )
             )
         if len(found) > 1:
             raise AmbiguousRoutes(
-                f"{len(found)} {section} routes of {describe(virtual_service)} answer to {dict(selector)} "
-                f"({', '.join(map(str, found))}); name port and SNI hosts."
+                Sentence(
+                    "{count} {section} routes of {document} answer to {selector} ({routes}); name port "
+                    "and SNI hosts.",
+                    count=len(found),
+                    section=section,
+                    document=describe(virtual_service),
+                    selector=dict(selector),
+                    routes=", ".join(map(str, found)),
+                )
             )
         places += found
     return places
@@ -223,7 +264,9 @@ def _answers(route: Manifest, *, place: Place, selector: Mapping[str, object]) -
         sni_hosts.update(texts_at(entry, "sniHosts", where=where))
     wanted = selector.get("sniHosts")
     if wanted and not isinstance(wanted, list | tuple):
-        raise RouteNotFound(f"sniHosts must be a list of host names, not {wanted!r}.")
+        raise RouteNotFound(
+            Sentence("sniHosts must be a list of host names, not {wanted}.", wanted=repr(wanted))
+        )
     port_fits = not selector.get("port") or ports == {selector["port"]}
     hosts_fit = not isinstance(wanted, list | tuple) or not wanted or sni_hosts == set(wanted)
     return port_fits and hosts_fit and bool(selector.get("port") or wanted)
@@ -232,13 +275,22 @@ def _answers(route: Manifest, *, place: Place, selector: Mapping[str, object]) -
 def _must_carry(stable: Version, *, route: Manifest, place: Place, namespace: str) -> None:
     if not is_weighted(route, place=place):
         raise NotWeightedRoute(
-            f"{place} {route_name(route, place=place)!r} redirects, answers itself or delegates: "
-            "it has no weights. Name another route."
+            Sentence(
+                "{place} {name} redirects, answers itself or delegates: it has no weights. Name "
+                "another route.",
+                place=place,
+                name=repr(route_name(route, place=place)),
+            )
         )
     if stable not in versions_in(route, place=place, namespace=namespace):
         raise StableDestinationNotFound(
-            f"{place} {route_name(route, place=place)!r} does not lead to {stable}; "
-            "put the stable version back into it, or name another route."
+            Sentence(
+                "{place} {name} does not lead to {stable}; put the stable version back into it, or "
+                "name another route.",
+                place=place,
+                name=repr(route_name(route, place=place)),
+                stable=stable,
+            )
         )
 
 
@@ -246,7 +298,13 @@ def route_at(virtual_service: Manifest, *, place: Place) -> Manifest:
     """Return the route at a place found by ``base_routes``. Raises MalformedRoute."""
     routes = objects_at(spec_of(virtual_service), place.section, where="spec")
     if place.index >= len(routes):
-        raise MalformedRoute(f"{describe(virtual_service)} has no {place}; read it from the cluster again.")
+        raise MalformedRoute(
+            Sentence(
+                "{document} has no {place}; read it from the cluster again.",
+                document=describe(virtual_service),
+                place=place,
+            )
+        )
     return routes[place.index]
 
 

@@ -13,6 +13,7 @@ from typing import Literal, cast, get_args
 from istio.documents import BadSpec, is_dns_label
 from istio.reading import list_in, object_in, one_of, only, text_in
 from istio.regex import BadRegex, check_regex
+from istio.sentence import Sentence, message_of
 
 Source = Literal["header", "cookie", "query"]
 Comparison = Literal["exact", "prefix", "regex", "users"]
@@ -31,9 +32,21 @@ _OTHER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~\[\]-]{1,256}")
 def check_header(name: str, *, field: str) -> None:
     """Raise BadSpec unless this is a header's name in lower case that Istio compares."""
     if not _HEADER_NAME.fullmatch(name):
-        raise BadSpec(f"{field} {name!r:.80} is no header name; write a-z, 0-9 and '-', in lower case.")
+        raise BadSpec(
+            Sentence(
+                "{field} {name} is no header name; write a-z, 0-9 and '-', in lower case.",
+                field=field,
+                name=f"{name!r:.80}",
+            )
+        )
     if name in NOT_HEADERS:
-        raise BadSpec(f"Istio ignores {name!r} among headers; choose another header as {field}.")
+        raise BadSpec(
+            Sentence(
+                "Istio ignores {name} among headers; choose another header as {field}.",
+                name=repr(name),
+                field=field,
+            )
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,36 +65,68 @@ class Match:
         if self.source == "header":
             check_header(self.name, field="header")
         elif not _OTHER_NAME.fullmatch(self.name):
-            raise BadSpec(f"{self.name!r:.80} is no {self.source} name.")
+            raise BadSpec(
+                Sentence("{name} is no {source} name.", name=f"{self.name!r:.80}", source=self.source)
+            )
         if self.comparison == "users":
             self._check_users()
         else:
             self._check_value()
 
     def _check_value(self) -> None:
-        where = f"{self.comparison} on {self.source} {self.name!r}"
+        where = Sentence(
+            "{comparison} on {source} {name}",
+            comparison=self.comparison,
+            source=self.source,
+            name=repr(self.name),
+        )
         if self.users or not _is_visible(self.value, at_most=MAX_TEXT_LENGTH):
-            raise BadSpec(f"{where} needs one text of 1 to {MAX_TEXT_LENGTH} visible characters.")
+            raise BadSpec(
+                Sentence(
+                    "{where} needs one text of 1 to {limit} visible characters.",
+                    where=where,
+                    limit=MAX_TEXT_LENGTH,
+                )
+            )
         if self.comparison == "regex":
             try:
                 check_regex(self.value)
             except BadRegex as error:
-                raise BadSpec(f"{where} is no regular expression that Envoy (RE2) takes: {error}.") from error
+                raise BadSpec(
+                    Sentence(
+                        "{where} is no regular expression that Envoy (RE2) takes: {error}.",
+                        where=where,
+                        error=message_of(error),
+                    )
+                ) from error
 
     def _check_users(self) -> None:
         if self.value or self.source != "header":
-            raise BadSpec(f"users are listed for a header and have no other value (rule on {self.name!r}).")
+            raise BadSpec(
+                Sentence(
+                    "users are listed for a header and have no other value (rule on {name}).",
+                    name=repr(self.name),
+                )
+            )
         if not 1 <= len(self.users) <= MAX_USERS:
             raise BadSpec(
-                f"users has {len(self.users)} entries; give 1 to {MAX_USERS}, or a sticky percentage instead."
+                Sentence(
+                    "users has {count} entries; give 1 to {limit}, or a sticky percentage instead.",
+                    count=len(self.users),
+                    limit=MAX_USERS,
+                )
             )
         for user in self.users:
             if not _is_visible(user, at_most=MAX_USER_LENGTH):
                 raise BadSpec(
-                    f"users holds {user!r:.80}; an id is 1 to {MAX_USER_LENGTH} visible characters."
+                    Sentence(
+                        "users holds {user}; an id is 1 to {limit} visible characters.",
+                        user=f"{user!r:.80}",
+                        limit=MAX_USER_LENGTH,
+                    )
                 )
         if len(set(self.users)) != len(self.users):
-            raise BadSpec("users names somebody twice; give each id once.")
+            raise BadSpec(Sentence("users names somebody twice; give each id once."))
 
     def as_json(self) -> dict[str, object]:
         """Return the fields of a rule's JSON that say the condition."""
@@ -100,7 +145,12 @@ class Rule:
     def __post_init__(self) -> None:
         one_of(self.to, choices=get_args(Destination), field="to")
         if self.name and (not is_dns_label(self.name) or self.name == "sticky"):
-            raise BadSpec(f"{self.name!r:.80} cannot name a rule; use a-z, 0-9 and '-', and not 'sticky'.")
+            raise BadSpec(
+                Sentence(
+                    "{name} cannot name a rule; use a-z, 0-9 and '-', and not 'sticky'.",
+                    name=f"{self.name!r:.80}",
+                )
+            )
 
     @staticmethod
     def from_json(value: object, *, field: str) -> Rule:
@@ -143,9 +193,22 @@ class Rule:
 
 def _the_one(document: object, *, choices: Sequence[str], field: str) -> str:
     given = [choice for choice in choices if object_in(document, field=field).get(choice) is not None]
-    if len(given) != 1:
+    if not given:
         raise BadSpec(
-            f"{field} must have exactly one of {', '.join(choices)}; it has {', '.join(given) or 'none'}."
+            Sentence(
+                "{field} must have exactly one of {choices}; it has none.",
+                field=field,
+                choices=", ".join(choices),
+            )
+        )
+    if len(given) > 1:
+        raise BadSpec(
+            Sentence(
+                "{field} must have exactly one of {choices}; it has {given}.",
+                field=field,
+                choices=", ".join(choices),
+                given=", ".join(given),
+            )
         )
     return given[0]
 

@@ -13,6 +13,7 @@ from istio.documents import BadSpec
 from istio.reading import list_in, number_in, object_in, one_of, only, text_in, whole_in
 from istio.regex import character_class
 from istio.rules import Rule, check_header
+from istio.sentence import Sentence
 
 Ids = Literal["decimal", "hex"]
 
@@ -102,7 +103,11 @@ class Mirror:
     def __post_init__(self) -> None:
         percent = number_in(self.percent, field="mirror.percent")
         if not isfinite(percent) or not 0 < percent <= 100:
-            raise BadSpec(f"mirror.percent must be above 0 and at most 100, not {percent!r}.")
+            raise BadSpec(
+                Sentence(
+                    "mirror.percent must be above 0 and at most 100, not {percent}.", percent=repr(percent)
+                )
+            )
 
     @staticmethod
     def from_json(value: object, *, field: str) -> Mirror:
@@ -131,10 +136,14 @@ class TrafficSpec:
     def __post_init__(self) -> None:
         whole_in(self.candidate_weight, low=0, high=100, field="candidate_weight")
         if len(self.rules) > MAX_RULES:
-            raise BadSpec(f"rules has {len(self.rules)} entries; give at most {MAX_RULES}.")
+            raise BadSpec(
+                Sentence(
+                    "rules has {count} entries; give at most {limit}.", count=len(self.rules), limit=MAX_RULES
+                )
+            )
         names = self.rule_names()
         if len(set(names)) != len(names):
-            raise BadSpec("Two rules have the same name; make the names unique.")
+            raise BadSpec(Sentence("Two rules have the same name; make the names unique."))
 
     def rule_names(self) -> list[str]:
         """Return the rules' names, ``rule-1`` and so on where they have none, in order."""
@@ -150,14 +159,20 @@ class TrafficSpec:
     @staticmethod
     def from_json(value: object) -> TrafficSpec:
         """Read ``{"candidate_weight" | "weight", "rules"?, "sticky"?, "mirror"?}``. Raises BadSpec."""
-        document = object_in(value, field="the traffic")
+        document = object_in(value, field=Sentence("the traffic"))
         only(
-            document, fields={"candidate_weight", "weight", "rules", "sticky", "mirror"}, where="the traffic"
+            document,
+            fields={"candidate_weight", "weight", "rules", "sticky", "mirror"},
+            where=Sentence("the traffic"),
         )
         given = [document[key] for key in ("candidate_weight", "weight") if document.get(key) is not None]
         if len(given) == 2 and given[0] != given[1]:
             raise BadSpec(
-                f"weight and candidate_weight differ ({given[0]!r:.40}, {given[1]!r:.40}); give one."
+                Sentence(
+                    "weight and candidate_weight differ ({one}, {other}); give one.",
+                    one=f"{given[0]!r:.40}",
+                    other=f"{given[1]!r:.40}",
+                )
             )
         rules = list_in(document.get("rules"), field="rules")
         sticky, mirror = document.get("sticky"), document.get("mirror")

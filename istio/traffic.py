@@ -30,6 +30,7 @@ from istio.routes import (
     versions_in,
 )
 from istio.rules import Match, Rule
+from istio.sentence import Sentence
 from istio.spec import Mirror, Sticky, TrafficSpec
 from istio.weights import check_subset, destination_of_candidate, with_weights
 
@@ -91,7 +92,11 @@ def render(
     http = [place for place in places if place.section == "http"]
     if not http:
         raise RuleConflict(
-            f"{describe(document)} has no http route to {pair.stable}: rules, sticky users, mirrors need it."
+            Sentence(
+                "{document} has no http route to {stable}: rules, sticky users, mirrors need it.",
+                document=describe(document),
+                stable=pair.stable,
+            )
         )
     managed = [_managed_routes(spec, document=document, place=place, pair=pair) for place in http]
     if spec.mirror:
@@ -119,8 +124,14 @@ def with_subset(destination_rule: Manifest, *, name: str, labels: dict[str, str]
     result: Manifest = copied(destination_rule)
     if name in known and known[name] != labels:
         raise RuleConflict(
-            f"{describe(destination_rule)} defines subset {name!r} with labels {known[name]}, not {labels}; "
-            "correct the rule or the version's labels."
+            Sentence(
+                "{document} defines subset {name} with labels {known}, not {labels}; correct the rule "
+                "or the version's labels.",
+                document=describe(destination_rule),
+                name=repr(name),
+                known=known[name],
+                labels=labels,
+            )
         )
     if name not in known:
         spec = spec_of(result)
@@ -174,6 +185,11 @@ def _check_size(document: Manifest) -> None:
     size = len(json.dumps(document, ensure_ascii=False).encode(errors="replace"))
     if size > MAX_OBJECT_BYTES:
         raise RuleConflict(
-            f"{describe(document)} would have {size} bytes, more than the {MAX_OBJECT_BYTES} that "
-            "Kubernetes stores safely. Shorten the user lists, or use a sticky percentage."
+            Sentence(
+                "{document} would have {size} bytes, more than the {limit} that Kubernetes stores "
+                "safely. Shorten the user lists, or use a sticky percentage.",
+                document=describe(document),
+                size=size,
+                limit=MAX_OBJECT_BYTES,
+            )
         )

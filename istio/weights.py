@@ -40,6 +40,7 @@ from istio.routes import (
     sections_of,
     versions_in,
 )
+from istio.sentence import Sentence
 
 
 def with_weights(
@@ -74,7 +75,9 @@ def with_weights(
         namespace=home,
     )
     if pair.stable == pair.candidate:
-        raise SameVersion(f"Stable and candidate are both {pair.stable}; name two versions.")
+        raise SameVersion(
+            Sentence("Stable and candidate are both {stable}; name two versions.", stable=pair.stable)
+        )
     choice = Choice(http=routes or (), tls=tls_routes or (), tcp=tcp_routes or ())
     places = base_routes(virtual_service, stable=pair.stable, namespace=home, choice=choice)
     result: Manifest = copied(virtual_service)
@@ -116,12 +119,20 @@ def weights_of(
     splits = [_split_of(virtual_service, place=place, host=full_host, namespace=home) for place in places]
     if not splits:
         raise NoMatchingRoute(
-            f"No route of {describe(virtual_service)} leads to {full_host}; correct host or routes."
+            Sentence(
+                "No route of {document} leads to {full_host}; correct host or routes.",
+                document=describe(virtual_service),
+                full_host=full_host,
+            )
         )
     if any(split != splits[0] for split in splits):
         raise AmbiguousRoutes(
-            f"Routes of {describe(virtual_service)} split {full_host} differently "
-            f"({', '.join(map(str, places))}); name the ones that count."
+            Sentence(
+                "Routes of {document} split {full_host} differently ({routes}); name the ones that count.",
+                document=describe(virtual_service),
+                full_host=full_host,
+                routes=", ".join(map(str, places)),
+            )
         )
     return splits[0]
 
@@ -133,7 +144,9 @@ def checked_percent(value: object) -> int:
     except TypeError:
         percent = -1
     if isinstance(value, bool) or not 0 <= percent <= 100:
-        raise InvalidWeight(f"{value!r} is not a weight; give a whole number from 0 to 100.")
+        raise InvalidWeight(
+            Sentence("{value} is not a weight; give a whole number from 0 to 100.", value=repr(value))
+        )
     return percent
 
 
@@ -160,8 +173,12 @@ def check_subset(version: Version, *, destination_rules: list[Manifest], namespa
     rules = rules_for_host(destination_rules, host=version.host, namespace=namespace)
     if not any(name == version.subset for rule in rules for name, _ in subsets_of(rule)):
         raise SubsetNotDefined(
-            f"No DestinationRule defines subset {version.subset!r} of {version.host}; "
-            "its requests would get 503. Add the subset with the version's labels first."
+            Sentence(
+                "No DestinationRule defines subset {subset} of {host}; its requests would get 503. "
+                "Add the subset with the version's labels first.",
+                subset=repr(version.subset),
+                host=version.host,
+            )
         )
 
 
@@ -205,8 +222,15 @@ def _split_route(route: Manifest, *, place: Place, pair: Pair, percent: int) -> 
     taken = sum(share for index, share in enumerate(shares) if index not in {stable_index, candidate_index})
     if percent + taken > 100:
         raise WeightOverflow(
-            f"Other versions have {taken} % of {place}: {percent} % for {pair.candidate} does not fit. "
-            f"Give at most {100 - taken} %, or take the others out first."
+            Sentence(
+                "Other versions have {taken} % of {place}: {percent} % for {candidate} does not fit. "
+                "Give at most {most} %, or take the others out first.",
+                taken=taken,
+                place=place,
+                percent=percent,
+                candidate=pair.candidate,
+                most=100 - taken,
+            )
         )
     if candidate_index is None and percent:
         entries.append({"destination": destination_of_candidate(route, place=place, pair=pair)})

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from istio.checks.facts import CheckFacts
 from istio.checks.finding import Finding, Severity
+from istio.sentence import Sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +18,7 @@ class Check:
     """
 
     code: str
-    title: str
+    title: Sentence
     worst: Severity
     finds: str
     remedy: str

@@ -10,6 +10,7 @@ from istio.checks.finding import Finding, Severity
 from istio.documents import name_of, namespace_of, objects_at, texts_at
 from istio.effective import MESH_GATEWAY
 from istio.routes import SECTIONS, sections_of
+from istio.sentence import Sentence
 
 CODE = "WEIR0106"
 
@@ -23,15 +24,18 @@ def find(facts: CheckFacts) -> Iterator[Finding]:
         namespace = facts.home if namespace in {"", "."} else namespace
         if written == MESH_GATEWAY or namespace not in seen or (namespace, name) in known:
             continue
-        message = (
-            f"There is no Gateway {namespace}/{name}: nothing arrives through it. "
-            "Correct the name, or create it."
+        message = Sentence(
+            "There is no Gateway {namespace}/{name}: nothing arrives through it. Correct the "
+            "name, or create it.",
+            namespace=namespace,
+            name=name,
         )
         yield Finding(CODE, Severity.WARNING, path, message)
     if MESH_GATEWAY not in {written for _, written in _named(facts)}:
-        message = (
+        message = Sentence(
             "The VirtualService is not bound to 'mesh': calls between services ignore its weights "
-            "and reach every version's pods. Add 'mesh' to the gateways if services call this host."
+            "and reach every version's pods. Add 'mesh' to the gateways if services call this "
+            "host."
         )
         yield Finding(CODE, Severity.INFO, "spec/gateways", message)
 
@@ -49,7 +53,7 @@ def _named(facts: CheckFacts) -> list[tuple[str, str]]:
 
 CHECK = Check(
     CODE,
-    "Gateway exists",
+    Sentence("Gateway exists"),
     Severity.WARNING,
     "The VirtualService is bound to a Gateway that does not exist, or to Gateways only and not to the mesh.",
     "Correct the name or create the Gateway; add `mesh` if services inside call the host.",

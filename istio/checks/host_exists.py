@@ -17,6 +17,7 @@ from istio.documents import (
     whole_number_at,
 )
 from istio.mesh import Manifest
+from istio.sentence import Sentence
 
 CODE = "WEIR0102"
 
@@ -37,9 +38,10 @@ def find(facts: CheckFacts) -> Iterator[Finding]:
 
 def _problem(found: Destination, *, service: Manifest | None) -> str:
     if service is None:
-        return (
-            f"There is no Service {found.version.host}: requests sent there get 503. "
-            "Correct the host, or create the Service."
+        return Sentence(
+            "There is no Service {host}: requests sent there get 503. Correct the host, or create "
+            "the Service.",
+            host=found.version.host,
         )
     where = f"Service {name_of(service)} spec"
     ports = [
@@ -48,9 +50,11 @@ def _problem(found: Destination, *, service: Manifest | None) -> str:
     ]
     if found.port is None or found.port in ports or not ports:
         return ""
-    return (
-        f"Service {found.version.host} has no port {found.port} (it has {', '.join(map(str, ports))}): "
-        "requests sent there get 503. Correct the port."
+    return Sentence(
+        "Service {host} has no port {port} (it has {ports}): requests sent there get 503. Correct the port.",
+        host=found.version.host,
+        port=found.port,
+        ports=", ".join(map(str, ports)),
     )
 
 
@@ -60,7 +64,7 @@ def _host_of(service: Manifest, *, facts: CheckFacts) -> str:
 
 CHECK = Check(
     CODE,
-    "Destination host exists",
+    Sentence("Destination host exists"),
     Severity.ERROR,
     "A destination names a host of the cluster that is no Service, or a port that its Service does not have.",
     "Correct the host or port in the VirtualService, or create the Service.",

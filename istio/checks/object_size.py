@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from istio.checks.check import Check
 from istio.checks.facts import CheckFacts
 from istio.checks.finding import Finding, Severity
+from istio.sentence import Sentence
 from istio.traffic import MAX_OBJECT_BYTES
 
 CODE = "WEIR0109"
@@ -23,14 +24,18 @@ def find(facts: CheckFacts) -> Iterator[Finding]:
         CODE,
         Severity.ERROR if is_over else Severity.WARNING,
         "spec",
-        f"The object would have {size} bytes; Kubernetes stores {MAX_OBJECT_BYTES} safely, and every proxy "
-        "holds them. Shorten the user lists, or use a sticky percentage.",
+        Sentence(
+            "The object would have {size} bytes; Kubernetes stores {limit} safely, and every "
+            "proxy holds them. Shorten the user lists, or use a sticky percentage.",
+            size=size,
+            limit=MAX_OBJECT_BYTES,
+        ),
     )
 
 
 CHECK = Check(
     CODE,
-    "Object size",
+    Sentence("Object size"),
     Severity.ERROR,
     f"The VirtualService would have over {MAX_OBJECT_BYTES // 2} bytes; {MAX_OBJECT_BYTES} is the limit.",
     "Shorten the user lists, or use sticky users instead.",

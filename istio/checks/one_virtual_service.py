@@ -10,6 +10,7 @@ from istio.checks.finding import Finding, Severity
 from istio.documents import describe, fqdn, metadata_of, name_of, namespace_of, spec_of, text_at, texts_at
 from istio.effective import MESH_GATEWAY
 from istio.mesh import Manifest
+from istio.sentence import Sentence
 
 CODE = "WEIR0107"
 
@@ -22,17 +23,27 @@ def find(facts: CheckFacts) -> Iterator[Finding]:
         gateways = set(facts.gateway_names()) & set(_gateways(other))
         if _is_same(other, facts=facts) or not shared or not gateways:
             continue
-        told = f"{describe(other)} has the host {shared[0]} too"
+        named = {"document": describe(other), "host": shared[0]}
         if MESH_GATEWAY not in gateways:
-            message = (
-                f"{told}; a gateway merges their routes in an order nobody wrote down. Merge them into one."
+            message = Sentence(
+                "{document} has the host {host} too; a gateway merges their routes in an order nobody "
+                "wrote down. Merge them into one.",
+                **named,
             )
             yield Finding(CODE, Severity.WARNING, "spec/hosts", message)
         elif "" < _created(other) < _created(facts.virtual_service):
-            message = f"{told} and is older: sidecars obey only that one, no weight here counts. Merge them."
+            message = Sentence(
+                "{document} has the host {host} too and is older: sidecars obey only that one, no weight "
+                "here counts. Merge them.",
+                **named,
+            )
             yield Finding(CODE, Severity.ERROR, "spec/hosts", message)
         else:
-            message = f"{told}; sidecars obey only the older of the two. Merge them into one."
+            message = Sentence(
+                "{document} has the host {host} too; sidecars obey only the older of the two. Merge them "
+                "into one.",
+                **named,
+            )
             yield Finding(CODE, Severity.WARNING, "spec/hosts", message)
 
 
@@ -56,7 +67,7 @@ def _created(document: Manifest) -> str:
 
 CHECK = Check(
     CODE,
-    "One VirtualService for a host",
+    Sentence("One VirtualService for a host"),
     Severity.ERROR,
     "Another VirtualService claims the same host; sidecars obey only the older one (an error if it is that).",
     "Merge the two into one VirtualService.",

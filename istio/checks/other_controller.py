@@ -10,6 +10,7 @@ from istio.checks.facts import CheckFacts
 from istio.checks.finding import Finding, Severity
 from istio.documents import annotations_of, describe, mapping_at, metadata_of, objects_at, text_at
 from istio.mesh import Manifest
+from istio.sentence import Sentence
 
 CODE = "WEIR0111"
 
@@ -24,17 +25,23 @@ class Mark:
     key: str
     owner: str
     severity: Severity
-    remedy: str
+    remedy: Sentence
     value: str = ""
 
 
-_ARGO_CD = (
+_ARGO_CD = Sentence(
     "Add ignoreDifferences with jsonPointers /spec/http and RespectIgnoreDifferences=true to the Application."
 )
-_FLUX = "Annotate it with kustomize.toolkit.fluxcd.io/ssa: IfNotPresent, or keep it out of the Kustomization."
-_HELM = "Leave this object out of the HelmRelease, or set spec.driftDetection.ignore for /spec/http on it."
-_ROLLOUTS = "Take trafficRouting.istio out of the Rollout, or release this service with it and not with Weir."
-_FLAGGER = "Delete the Canary, or release this service with it and not with Weir."
+_FLUX = Sentence(
+    "Annotate it with kustomize.toolkit.fluxcd.io/ssa: IfNotPresent, or keep it out of the Kustomization."
+)
+_HELM = Sentence(
+    "Leave this object out of the HelmRelease, or set spec.driftDetection.ignore for /spec/http on it."
+)
+_ROLLOUTS = Sentence(
+    "Take trafficRouting.istio out of the Rollout, or release this service with it and not with Weir."
+)
+_FLAGGER = Sentence("Delete the Canary, or release this service with it and not with Weir.")
 MARKS = (
     Mark("argo-rollouts.argoproj.io/managed-by-rollouts", "Argo Rollouts", Severity.ERROR, _ROLLOUTS),
     Mark("app.kubernetes.io/managed-by", "Flagger", Severity.ERROR, _FLAGGER, value="flagger"),
@@ -60,11 +67,17 @@ def find(facts: CheckFacts) -> Iterator[Finding]:
 
 def _finding(mark: Mark, *, path: str) -> Finding:
     if mark.severity is Severity.ERROR:
-        message = (
-            f"{mark.owner} splits the traffic of this object too: each would undo the other. {mark.remedy}"
+        message = Sentence(
+            "{controller} splits the traffic of this object too: each would undo the other. {remedy}",
+            controller=mark.owner,
+            remedy=mark.remedy,
         )
         return Finding(CODE, Severity.ERROR, path, message)
-    message = f"{mark.owner} applies this object; with self-heal it would undo each step. {mark.remedy}"
+    message = Sentence(
+        "{controller} applies this object; with self-heal it would undo each step. {remedy}",
+        controller=mark.owner,
+        remedy=mark.remedy,
+    )
     return Finding(CODE, Severity.WARNING, path, message)
 
 
@@ -76,13 +89,15 @@ def _owners(document: Manifest, *, where: str) -> Iterator[Finding]:
             yield _finding(mark, path=f"metadata/ownerReferences[{index}]")
     for index, entry in enumerate(objects_at(metadata, "managedFields", where=where)):
         if text_at(entry, "manager", where=where) == "rollouts-controller":
-            message = f"Argo Rollouts has written this object. If it still does: {_ROLLOUTS}"
+            message = Sentence(
+                "Argo Rollouts has written this object. If it still does: {remedy}", remedy=_ROLLOUTS
+            )
             yield Finding(CODE, Severity.WARNING, f"metadata/managedFields[{index}]", message)
 
 
 CHECK = Check(
     CODE,
-    "No other controller",
+    Sentence("No other controller"),
     Severity.ERROR,
     "Argo Rollouts or Flagger splits this traffic (error), or Argo CD or Flux applies the object (warning).",
     "Tell the other controller to leave `/spec/http` alone; the finding names the setting.",

@@ -19,6 +19,7 @@ from istio.documents import (
     whole_number_at,
 )
 from istio.mesh import Manifest
+from istio.sentence import Sentence
 
 CODE = "WEIR0103"
 
@@ -37,16 +38,32 @@ def find(facts: CheckFacts) -> Iterator[Finding]:
         return
     if not mine:
         shown = ", ".join(f"{key}={value}" for key, value in sorted(labels.items()))
-        message = f"No Deployment in {facts.home} makes pods with {shown}: requests to {version} get 503. "
-        yield Finding(CODE, Severity.ERROR, path, f"{message}Deploy the version, or correct its labels.")
+        message = Sentence(
+            "No Deployment in {namespace} makes pods with {shown}: requests to {version} get 503. "
+            "Deploy the version, or correct its labels.",
+            namespace=facts.home,
+            shown=shown,
+            version=version,
+        )
+        yield Finding(CODE, Severity.ERROR, path, message)
         return
     ready, wanted = (sum(counts) for counts in zip(*map(_replicas, mine), strict=True))
     names = ", ".join(name_of(item) for item in mine)
     if ready == 0:
-        message = f"0 of {wanted} pods of {names} are ready: requests to {version} get 503. Start them first."
+        message = Sentence(
+            "0 of {wanted} pods of {names} are ready: requests to {version} get 503. Start them first.",
+            wanted=wanted,
+            names=names,
+            version=version,
+        )
         yield Finding(CODE, Severity.ERROR, path, message)
     elif ready < wanted:
-        message = f"{ready} of {wanted} pods of {names} are ready; wait for the others or look why they fail."
+        message = Sentence(
+            "{ready} of {wanted} pods of {names} are ready; wait for the others or look why they fail.",
+            ready=ready,
+            wanted=wanted,
+            names=names,
+        )
         yield Finding(CODE, Severity.WARNING, path, message)
 
 
@@ -87,7 +104,7 @@ def _replicas(deployment: Manifest) -> tuple[int, int]:
 
 CHECK = Check(
     CODE,
-    "Pods of the candidate ready",
+    Sentence("Pods of the candidate ready"),
     Severity.ERROR,
     "No Deployment makes pods with the labels of the candidate's subset, or not all of its pods are ready.",
     "Deploy the candidate and wait until its pods are ready, or correct the labels.",

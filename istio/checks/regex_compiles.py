@@ -9,6 +9,7 @@ from istio.checks.facts import CheckFacts
 from istio.checks.finding import Finding, Severity
 from istio.regex import ISTIO_PROGRAM_SIZE, MAX_PROGRAM_SIZE, BadRegex, program_size
 from istio.routes import sections_of
+from istio.sentence import Sentence, message_of
 
 CODE = "WEIR0108"
 
@@ -25,21 +26,30 @@ def _judged(pattern: str, *, path: str) -> Iterator[Finding]:
     try:
         size = program_size(pattern)
     except BadRegex as error:
-        message = (
-            f"Pattern {pattern[:60]!r} is not RE2 ({error}): Envoy refuses the configuration. Correct it."
+        message = Sentence(
+            "Pattern {pattern} is not RE2 ({error}): Envoy refuses the configuration. Correct it.",
+            pattern=repr(pattern[:60]),
+            error=message_of(error),
         )
         yield Finding(CODE, Severity.ERROR, path, message)
         return
     if size > ISTIO_PROGRAM_SIZE:
-        message = (
-            f"Pattern {pattern[:60]!r} compiles to {size} steps, Envoy takes {ISTIO_PROGRAM_SIZE}: "
-            "it refuses the configuration. Shorten it."
+        message = Sentence(
+            "Pattern {pattern} compiles to {size} steps, Envoy takes {limit}: it refuses the "
+            "configuration. Shorten it.",
+            pattern=repr(pattern[:60]),
+            size=size,
+            limit=ISTIO_PROGRAM_SIZE,
         )
         yield Finding(CODE, Severity.ERROR, path, message)
     elif size > MAX_PROGRAM_SIZE:
-        message = (
-            f"Pattern {pattern[:60]!r} compiles to {size} steps. Istio's proxies take {ISTIO_PROGRAM_SIZE}, "
-            f"an Envoy without Istio's settings {MAX_PROGRAM_SIZE}: shorten it if you have such."
+        message = Sentence(
+            "Pattern {pattern} compiles to {size} steps. Istio's proxies take {limit}, an Envoy "
+            "without Istio's settings {usual_limit}: shorten it if you have such.",
+            pattern=repr(pattern[:60]),
+            size=size,
+            limit=ISTIO_PROGRAM_SIZE,
+            usual_limit=MAX_PROGRAM_SIZE,
         )
         yield Finding(CODE, Severity.WARNING, path, message)
 
@@ -58,7 +68,7 @@ def _patterns(value: object, *, path: str) -> Iterator[tuple[str, str]]:
 
 CHECK = Check(
     CODE,
-    "Regular expressions compile",
+    Sentence("Regular expressions compile"),
     Severity.ERROR,
     "A regular expression is not RE2 or compiles to more than Envoy takes; Envoy refuses the configuration.",
     "Correct or shorten it; RE2 has no look-around and no back-references.",

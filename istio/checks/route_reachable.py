@@ -8,7 +8,8 @@ from istio.checks.check import Check
 from istio.checks.coverage import route_covers
 from istio.checks.facts import CheckFacts
 from istio.checks.finding import Finding, Severity
-from istio.routes import is_managed, route_name, sections_of
+from istio.routes import Place, is_managed, route_name, sections_of
+from istio.sentence import Sentence
 
 CODE = "WEIR0104"
 
@@ -23,20 +24,35 @@ def find(facts: CheckFacts) -> Iterator[Finding]:
             if is_managed(earlier, place=earlier_place):
                 continue
             if route_covers(earlier, route, gateways=facts.gateway_names(), where=str(earlier_place)):
-                name = route_name(earlier, place=earlier_place)
                 yield Finding(
                     CODE,
                     Severity.ERROR,
                     str(place),
-                    f"Route {earlier_place}{f' {name!r}' if name else ''} is before {place} and takes all: "
-                    "its weights count for nothing. Move the route up, or narrow the earlier one.",
+                    _message(earlier_place, name=route_name(earlier, place=earlier_place), place=place),
                 )
                 break
 
 
+def _message(earlier: Place, *, name: str, place: Place) -> Sentence:
+    if name:
+        return Sentence(
+            "Route {earlier} {name} is before {place} and takes all: its weights count for nothing. "
+            "Move the route up, or narrow the earlier one.",
+            earlier=earlier,
+            name=repr(name),
+            place=place,
+        )
+    return Sentence(
+        "Route {earlier} is before {place} and takes all: its weights count for nothing. "
+        "Move the route up, or narrow the earlier one.",
+        earlier=earlier,
+        place=place,
+    )
+
+
 CHECK = Check(
     CODE,
-    "Route reachable",
+    Sentence("Route reachable"),
     Severity.ERROR,
     "An earlier route takes every request of the route that is split, so that weights have no effect.",
     "Move the route before the one that shadows it, or narrow the match of the earlier one.",

@@ -13,6 +13,7 @@ from istio.documents import mapping_at, objects_at
 from istio.matches import comparison_of, string_matches
 from istio.mesh import Manifest
 from istio.routes import Place, is_managed, route_name, sections_of
+from istio.sentence import Sentence
 
 CODE = "WEIR0110"
 _ANYTHING = re.compile(r"\.[*+]")
@@ -29,7 +30,11 @@ def find(facts: CheckFacts) -> Iterator[Finding]:
         name = route_name(route, place=place)
         for earlier_place, earlier in http[: place.index]:
             if route_covers(earlier, route, gateways=gateways, where=str(earlier_place)):
-                message = f"Route {name} catches nobody: {earlier_place} is first. Reorder or drop it."
+                message = Sentence(
+                    "Route {name} catches nobody: {earlier_place} is first. Reorder or drop it.",
+                    name=name,
+                    earlier_place=earlier_place,
+                )
                 yield Finding(CODE, Severity.WARNING, f"{place}/match", message)
                 break
         base = next(
@@ -37,8 +42,9 @@ def find(facts: CheckFacts) -> Iterator[Finding]:
         )
         without = {"match": [_narrowing(entry, place=place) for entry in _entries(route, place=place)]}
         if base is not None and route_covers(without, base, gateways=gateways, where=str(place)):
-            message = (
-                f"Route {name} catches everybody who has the header: nothing is told apart. Name a value."
+            message = Sentence(
+                "Route {name} catches everybody who has the header: nothing is told apart. Name a value.",
+                name=name,
             )
             yield Finding(CODE, Severity.WARNING, f"{place}/match", message)
 
@@ -68,7 +74,7 @@ def _takes_all(matcher: Manifest, *, place: Place) -> bool:
 
 CHECK = Check(
     CODE,
-    "Rules catch somebody, not everybody",
+    Sentence("Rules catch somebody, not everybody"),
     Severity.WARNING,
     "A header rule catches nobody, since an earlier route is first, or everybody who has the header.",
     "Reorder the rules, or give the rule a value that tells the chosen users apart.",

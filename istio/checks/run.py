@@ -23,6 +23,7 @@ from istio.checks.check import Check
 from istio.checks.facts import CheckFacts
 from istio.checks.finding import Finding, Severity
 from istio.documents import TrafficError, describe
+from istio.sentence import Sentence, message_of
 
 UNREADABLE = "WEIR0100"
 _UNREADABLE_FINDS = "A document near the write is not what its API allows, so a check could not be made."
@@ -84,7 +85,9 @@ def _found(check: Check, *, facts: CheckFacts) -> list[Finding]:
     try:
         return list(check.find(facts))
     except TrafficError as error:
-        message = f"{check.title} could not be checked: {error}"
+        message = Sentence(
+            "{title} could not be checked: {error}", title=check.title, error=message_of(error)
+        )
         return [Finding(UNREADABLE, Severity.WARNING, describe(facts.virtual_service), message)]
 
 

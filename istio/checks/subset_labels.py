@@ -8,6 +8,7 @@ from istio.checks.check import Check
 from istio.checks.facts import CheckFacts
 from istio.checks.finding import Finding, Severity
 from istio.documents import describe, rules_for_host, subsets_of
+from istio.sentence import Sentence
 
 CODE = "WEIR0112"
 
@@ -28,21 +29,28 @@ def find(facts: CheckFacts) -> Iterator[Finding]:
         if name != candidate.subset:
             continue
         if facts.candidate_labels and labels != dict(facts.candidate_labels):
-            message = (
-                f"Subset {name!r} selects {labels}, the version was registered with "
-                f"{dict(facts.candidate_labels)}: other pods would be released. Correct one of the two."
+            message = Sentence(
+                "Subset {name} selects {labels}, the version was registered with {registered}: other "
+                "pods would be released. Correct one of the two.",
+                name=repr(name),
+                labels=labels,
+                registered=dict(facts.candidate_labels),
             )
             yield Finding(CODE, Severity.ERROR, path, message)
         if labels in of_stable:
-            message = (
-                f"Subsets {name!r} and {stable.subset!r} select the same pods {labels}: nothing is split."
+            message = Sentence(
+                "Subsets {name} and {stable} select the same pods {labels}: nothing is split. "
+                "Give them labels that differ.",
+                name=repr(name),
+                stable=repr(stable.subset),
+                labels=labels,
             )
-            yield Finding(CODE, Severity.ERROR, path, f"{message} Give them labels that differ.")
+            yield Finding(CODE, Severity.ERROR, path, message)
 
 
 CHECK = Check(
     CODE,
-    "Subset selects the version",
+    Sentence("Subset selects the version"),
     Severity.ERROR,
     "The candidate's subset selects by other labels than the version was registered with, or as stable does.",
     "Correct the labels in the DestinationRule or of the registered version.",

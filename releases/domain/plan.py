@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import Any, TypeGuard, assert_never
 
 from istio.documents import TrafficError
+from istio.sentence import Sentence, message_of
 from istio.traffic import TrafficSpec
 from releases.domain.errors import BadPlan
 from releases.domain.evidence.experiment import Rule
@@ -52,21 +53,27 @@ class EvidencePolicy:
     def __post_init__(self) -> None:
         if self.policy not in {"gate", "guard"}:
             raise BadPlan(
-                f"Evidence policy {self.policy!r} is not known; take gate or guard.", field="evidence.policy"
+                Sentence(
+                    "Evidence policy {policy} is not known; take gate or guard.", policy=repr(self.policy)
+                ),
+                field="evidence.policy",
             )
         if self.when_unclear not in {"hold", "roll_back"}:
             raise BadPlan(
-                f"When unclear, a plan can hold or roll_back, not {self.when_unclear!r}.",
+                Sentence(
+                    "When unclear, a plan can hold or roll_back, not {when_unclear}.",
+                    when_unclear=repr(self.when_unclear),
+                ),
                 field="evidence.when_unclear",
             )
         if not _is_whole(self.interval_seconds) or not 1 <= self.interval_seconds <= 3600:
             raise BadPlan(
-                "The evidence interval is a whole number of seconds from 1 to 3600.",
+                Sentence("The evidence interval is a whole number of seconds from 1 to 3600."),
                 field="evidence.interval_seconds",
             )
         if not _is_whole(self.wait_limit_seconds) or not 0 <= self.wait_limit_seconds <= MAX_BAKE_SECONDS:
             raise BadPlan(
-                "The wait limit is a whole number of seconds up to 30 days.",
+                Sentence("The wait limit is a whole number of seconds up to 30 days."),
                 field="evidence.wait_limit_seconds",
             )
 
@@ -128,12 +135,20 @@ class Step:
         weight, bake = fields.get("weight"), fields.get("bake_seconds")
         if not _is_whole(weight) or not 0 <= weight <= 100:
             raise BadPlan(
-                f"Step {position + 1}: the weight is a whole number from 0 to 100, not {weight!r}.",
+                Sentence(
+                    "Step {step}: the weight is a whole number from 0 to 100, not {weight}.",
+                    step=position + 1,
+                    weight=repr(weight),
+                ),
                 field=f"{where}.weight",
             )
         if not _is_whole(bake) or not 1 <= bake <= MAX_BAKE_SECONDS:
             raise BadPlan(
-                f"Step {position + 1}: the bake is a whole number of seconds from 1 to 30 days, not {bake!r}.",
+                Sentence(
+                    "Step {step}: the bake is a whole number of seconds from 1 to 30 days, not {bake}.",
+                    step=position + 1,
+                    bake=repr(bake),
+                ),
                 field=f"{where}.bake_seconds",
             )
         try:
@@ -148,7 +163,9 @@ class Step:
             )
             not_before = _instant(fields.get("not_before"))
         except (TrafficError, ValueError) as error:
-            raise BadPlan(f"Step {position + 1}: {error}", field=where) from error
+            raise BadPlan(
+                Sentence("Step {step}: {error}", step=position + 1, error=message_of(error)), field=where
+            ) from error
         return cls(traffic=spec, bake_seconds=bake, gate=gate, not_before=not_before)
 
 
@@ -173,12 +190,15 @@ class Plan:
         try:
             strategy = Strategy(given.get("strategy") or "canary")
         except ValueError as error:
-            raise BadPlan(f"Strategy {given.get('strategy')!r} is not known.", field="strategy") from error
+            raise BadPlan(
+                Sentence("Strategy {strategy} is not known.", strategy=repr(given.get("strategy"))),
+                field="strategy",
+            ) from error
         raw = given.get("steps")
         if not isinstance(raw, Sequence) or isinstance(raw, str) or not raw:
-            raise BadPlan("A plan has at least one step.", field="steps")
+            raise BadPlan(Sentence("A plan has at least one step."), field="steps")
         if len(raw) > MAX_STEPS:
-            raise BadPlan(f"A plan has at most {MAX_STEPS} steps.", field="steps")
+            raise BadPlan(Sentence("A plan has at most {limit} steps.", limit=MAX_STEPS), field="steps")
         steps = tuple(Step.from_json(step, position=position) for position, step in enumerate(raw))
         plan = cls(strategy=strategy, steps=steps, evidence=EvidencePolicy.from_json(given.get("evidence")))
         check_plan(plan)
@@ -192,15 +212,18 @@ def check_experiment(given: Mapping[str, Any] | None) -> None:
     where = "evidence.experiment"
     rule = _known(given, names=tuple(Rule.__slots__), where=where)
     if not isinstance(rule.get("kpi", ""), str):
-        raise BadPlan("The KPI of an experiment is a name.", field=f"{where}.kpi")
+        raise BadPlan(Sentence("The KPI of an experiment is a name."), field=f"{where}.kpi")
     for name, low, high in (("minimum_effect", 0, 10), ("maximum_seconds", 1, MAX_BAKE_SECONDS)):
         value = rule.get(name, low)
         if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
             raise BadPlan(
-                f"{name} of an experiment is a number from {low} to {high}.", field=f"{where}.{name}"
+                Sentence(
+                    "{name} of an experiment is a number from {low} to {high}.", name=name, low=low, high=high
+                ),
+                field=f"{where}.{name}",
             )
     if rule.get("on_tie", "stable") not in {"stable", "candidate"}:
-        raise BadPlan("On a tie the stable or the candidate version wins.", field=f"{where}.on_tie")
+        raise BadPlan(Sentence("On a tie the stable or the candidate version wins."), field=f"{where}.on_tie")
 
 
 def check_plan(plan: Plan) -> None:
@@ -209,19 +232,30 @@ def check_plan(plan: Plan) -> None:
     for position, (before, after) in enumerate(pairwise(weights), start=1):
         if after < before:
             raise BadPlan(
-                f"Step {position + 1} goes down from {before} % to {after} %: a plan only goes up; to go back, set the weight or roll back.",
+                Sentence(
+                    "Step {step} goes down from {before} % to {after} %: a plan only goes up; to go back, "
+                    "set the weight or roll back.",
+                    step=position + 1,
+                    before=before,
+                    after=after,
+                ),
                 field=f"steps[{position}].weight",
             )
     instants = [step.not_before for step in plan.steps if step.not_before]
     if instants != sorted(instants):
-        raise BadPlan("The wall-clock times of the steps are not in order.", field="steps")
+        raise BadPlan(Sentence("The wall-clock times of the steps are not in order."), field="steps")
     stickies = [
         (number, step.traffic.sticky.percent) for number, step in enumerate(plan.steps) if step.traffic.sticky
     ]
     for (_before, fewer), (number, more) in pairwise(stickies):
         if more < fewer:
             raise BadPlan(
-                f"Step {number + 1} takes sticky users back, from {fewer} % to {more} %: a plan only goes up.",
+                Sentence(
+                    "Step {step} takes sticky users back, from {fewer} % to {more} %: a plan only goes up.",
+                    step=number + 1,
+                    fewer=fewer,
+                    more=more,
+                ),
                 field=f"steps[{number}].sticky",
             )
     _check_strategy(plan)
@@ -234,26 +268,35 @@ def _check_strategy(plan: Plan) -> None:
     match plan.strategy:
         case Strategy.CANARY:
             if not any(spec.reaches_candidate for spec in specs):
-                raise BadPlan("No step of this canary plan gives the candidate any traffic.", field="steps")
+                raise BadPlan(
+                    Sentence("No step of this canary plan gives the candidate any traffic."), field="steps"
+                )
         case Strategy.AB_TEST:
             if not any(spec.sticky or spec.rules for spec in specs):
                 raise BadPlan(
-                    "An A/B test assigns people: at least one step needs sticky users or a rule.",
+                    Sentence("An A/B test assigns people: at least one step needs sticky users or a rule."),
                     field="steps",
                 )
         case Strategy.BLUE_GREEN:
             between = next((number for number, weight in enumerate(weights) if weight not in {0, 100}), None)
             if between is not None:
                 raise BadPlan(
-                    f"Step {between + 1} of this blue-green plan has {weights[between]} %: it knows 0 and 100 only.",
+                    Sentence(
+                        "Step {step} of this blue-green plan has {weight} %: it knows 0 and 100 only.",
+                        step=between + 1,
+                        weight=weights[between],
+                    ),
                     field=f"steps[{between}].weight",
                 )
             if weights[-1] != 100:
-                raise BadPlan("A blue-green plan ends with a step of 100 %.", field="steps")
+                raise BadPlan(Sentence("A blue-green plan ends with a step of 100 %."), field="steps")
         case Strategy.MIRROR:
             if specs[0].mirror is None or weights[0]:
                 raise BadPlan(
-                    "A mirror plan begins with a copy of the traffic: give its first step a mirror and the weight 0.",
+                    Sentence(
+                        "A mirror plan begins with a copy of the traffic: give its first step a mirror and "
+                        "the weight 0."
+                    ),
                     field="steps[0].mirror",
                 )
         case _:
@@ -262,11 +305,19 @@ def _check_strategy(plan: Plan) -> None:
 
 def _known(given: Mapping[str, Any], *, names: Sequence[str], where: str) -> dict[str, Any]:
     if not isinstance(given, Mapping):
-        raise BadPlan(f"{where} is an object, not {type(given).__name__}.", field=where)
+        raise BadPlan(
+            Sentence("{where} is an object, not {kind}.", where=where, kind=type(given).__name__), field=where
+        )
     unknown = sorted(set(given) - set(names))
     if unknown:
         raise BadPlan(
-            f"{where} does not know {', '.join(map(str, unknown))}; it knows {', '.join(names)}.", field=where
+            Sentence(
+                "{where} does not know {unknown}; it knows {known}.",
+                where=where,
+                unknown=", ".join(map(str, unknown)),
+                known=", ".join(names),
+            ),
+            field=where,
         )
     return dict(given)
 
@@ -280,5 +331,5 @@ def _instant(value: object) -> datetime | None:
         return None
     instant = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
     if instant.tzinfo is None:
-        raise ValueError("not_before needs a time zone, as in 2026-11-11T09:00:00+08:00")
+        raise ValueError(Sentence("not_before needs a time zone, as in 2026-11-11T09:00:00+08:00"))
     return instant

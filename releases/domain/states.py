@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 
+from istio.sentence import Sentence
 from releases.domain.errors import IllegalMove
+from releases.domain.words import word, words
 
 
 class State(StrEnum):
@@ -145,9 +147,13 @@ def target(state: State, event: Event) -> State:
     try:
         return TRANSITIONS[state][event]
     except KeyError:
-        known = ", ".join(TRANSITIONS[state]) or "nothing"
         raise IllegalMove(
-            f"A rollout that is {state.replace('_', ' ')} can not {event.replace('_', ' ')}; possible now: {known}."
+            Sentence(
+                "A rollout that is {state} can not {event}; possible now: {known}.",
+                state=word(state),
+                event=word(event),
+                known=words(TRANSITIONS[state]),
+            )
         ) from None
 
 

@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
 from istio.rules import Rule
+from istio.sentence import Sentence
 from istio.traffic import Mirror, Sticky, TrafficSpec
 from releases.domain.errors import IllegalMove
+from releases.domain.words import word, words
 
 
 class ChangeState(StrEnum):
@@ -72,9 +74,14 @@ def change_target(state: ChangeState, event: ChangeEvent) -> ChangeState:
     try:
         return CHANGE_TRANSITIONS[state][event]
     except KeyError:
-        known = ", ".join(CHANGE_TRANSITIONS[state]) or "nothing"
-        text = f"A traffic change that is {state.value} can not {event.value}; possible now: {known}."
-        raise IllegalMove(text.replace("_", " ")) from None
+        raise IllegalMove(
+            Sentence(
+                "A traffic change that is {state} can not {event}; possible now: {known}.",
+                state=word(state),
+                event=word(event),
+                known=words(CHANGE_TRANSITIONS[state]),
+            )
+        ) from None
 
 
 def goes_back(before: TrafficSpec, after: TrafficSpec) -> bool:

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import icalendar
 
+from istio.sentence import Sentence
 from releases.domain.calendar.local import instant_of, zone_of
 from releases.domain.calendar.schedule import Schedule
 from releases.domain.errors import BadPlan
@@ -55,16 +56,16 @@ def write_events(events: Iterable[Exported], *, name: str, now: datetime) -> str
 def read_events(text: str, *, zone: str) -> tuple[Imported, ...]:
     """Read the events of a file. Times without a zone, and whole days, are read in ``zone``. Raises BadPlan."""
     if len(text) > MAX_CHARACTERS:
-        raise _bad("it is larger than a million characters")
+        raise _bad(Sentence("it is larger than a million characters"))
     try:
         found = icalendar.Calendar.from_ical(text)
         events = list(found.walk("VEVENT"))
     except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
-        raise _bad(f"it is no iCalendar file: {error}") from error
+        raise _bad(Sentence("it is no iCalendar file: {error}", error=str(error))) from error
     if not events:
-        raise _bad("there is no event in it")
+        raise _bad(Sentence("there is no event in it"))
     if len(events) > MAX_EVENTS:
-        raise _bad(f"it has more than {MAX_EVENTS} events")
+        raise _bad(Sentence("it has more than {limit} events", limit=MAX_EVENTS))
     return tuple(_imported(event, zone=zone) for event in events)
 
 
@@ -88,16 +89,18 @@ def _imported(event: Any, *, zone: str) -> Imported:
     name = str(event.get("summary") or "").strip()[:100]
     uid = str(event.get("uid") or "").strip()
     if not name or not uid or len(uid) > 255:
-        raise _bad("an event lacks SUMMARY or UID")
+        raise _bad(Sentence("an event lacks SUMMARY or UID"))
     for unknown in ("exdate", "rdate", "recurrence-id"):
         if unknown in event:
-            raise _bad(f"{name}: {unknown.upper()} is not known here")
+            raise _bad(Sentence("{name}: {property} is not known here", name=name, property=unknown.upper()))
     try:
         start = event.decoded("dtstart")
         end = event.decoded("dtend", None)
         duration = event.decoded("duration", None)
     except (ValueError, KeyError, TypeError) as error:
-        raise _bad(f"{name}: its times can not be read ({error})") from error
+        raise _bad(
+            Sentence("{name}: its times can not be read ({error})", name=name, error=str(error))
+        ) from error
     if end is None:
         end = start + (
             duration or timedelta(days=1) if not isinstance(start, datetime) else duration or timedelta(0)
@@ -106,7 +109,7 @@ def _imported(event: Any, *, zone: str) -> Imported:
     ends, _place = _instant(end, zone=zone)
     rule = event.get("rrule")
     if isinstance(rule, list):
-        raise _bad(f"{name}: it has more than one RRULE")
+        raise _bad(Sentence("{name}: it has more than one RRULE", name=name))
     schedule = Schedule(begins, ends, place, rule.to_ical().decode() if rule else "")
     schedule.check()
     return Imported(uid, name, str(event.get("description") or "")[:4000], schedule)
@@ -123,4 +126,4 @@ def _instant(moment: date | datetime, *, zone: str) -> tuple[datetime, str]:
 
 
 def _bad(why: str) -> BadPlan:
-    return BadPlan(f"The calendar file can not be used: {why}.", field="ics")
+    return BadPlan(Sentence("The calendar file can not be used: {why}.", why=why), field="ics")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from istio.sentence import Sentence
 from releases.domain.errors import BadPlan
 
 _MINUTE = "%Y-%m-%d %H:%M"
@@ -28,13 +29,23 @@ def instant_of(local: datetime, *, zone: str, fold: int | None = None, field: st
     first, second = _candidates(local, place)
     if _back(first, place) != local:
         raise BadPlan(
-            f"{local:{_MINUTE}} does not exist in {zone}: clocks go forward over it. Take a time before or after.",
+            Sentence(
+                "{local} does not exist in {zone}: clocks go forward over it. Take a time before or after.",
+                local=f"{local:{_MINUTE}}",
+                zone=zone,
+            ),
             field=field,
         )
     if first != second and fold is None:
         raise BadPlan(
-            f"{local:{_MINUTE}} exists twice in {zone}, as {first:%H:%M} and as {second:%H:%M} UTC: "
-            "choose the earlier (fold 0) or the later (fold 1).",
+            Sentence(
+                "{local} exists twice in {zone}, as {first} and as {second} UTC: choose the earlier "
+                "(fold 0) or the later (fold 1).",
+                local=f"{local:{_MINUTE}}",
+                zone=zone,
+                first=f"{first:%H:%M}",
+                second=f"{second:%H:%M}",
+            ),
             field=field,
         )
     return second if fold else first
@@ -64,4 +75,4 @@ def _back(instant: datetime, zone: ZoneInfo) -> datetime:
 
 
 def _unknown(name: str) -> str:
-    return f"{name!r} is no time zone; take an IANA name such as Asia/Shanghai."
+    return Sentence("{name} is no time zone; take an IANA name such as Asia/Shanghai.", name=repr(name))

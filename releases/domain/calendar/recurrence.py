@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from dateutil.rrule import rrulestr
 
+from istio.sentence import Sentence
 from releases.domain.errors import BadPlan
 
 FREQUENCIES = ("DAILY", "WEEKLY", "MONTHLY", "YEARLY")
@@ -31,14 +32,14 @@ def check_rule(rule: str, *, begins: datetime, zone: ZoneInfo) -> None:
     """Refuse a rule that is not understood, goes by the hour, or has no occurrence within five years. Raises BadPlan."""
     parts = _parts(rule)
     if parts.get("FREQ") not in FREQUENCIES:
-        raise _bad(f"FREQ is one of {', '.join(FREQUENCIES)}")
+        raise _bad(Sentence("FREQ is one of {known}", known=", ".join(FREQUENCIES)))
     for name, value in parts.items():
         _check_part(name, value, frequency=parts["FREQ"])
     if "COUNT" in parts and "UNTIL" in parts:
-        raise _bad("COUNT and UNTIL exclude each other")
+        raise _bad(Sentence("COUNT and UNTIL exclude each other"))
     local = begins.astimezone(zone).replace(tzinfo=None)
     if next(occurrences(rule, first=local, until=local + _FIRST_WITHIN, zone=zone), None) is None:
-        raise _bad("it has no occurrence within five years")
+        raise _bad(Sentence("it has no occurrence within five years"))
 
 
 def occurrences(rule: str, *, first: datetime, until: datetime, zone: ZoneInfo) -> Iterator[datetime]:
@@ -61,14 +62,14 @@ def frequency_of(rule: str) -> str:
 def _parts(rule: str) -> dict[str, str]:
     text = rule.strip().upper().removeprefix("RRULE:")
     if len(text) > MAX_LENGTH:
-        raise _bad(f"it is longer than {MAX_LENGTH} characters")
+        raise _bad(Sentence("it is longer than {limit} characters", limit=MAX_LENGTH))
     parts: dict[str, str] = {}
     for piece in filter(None, text.split(";")):
         name, equals, value = piece.partition("=")
         if not equals or not value:
-            raise _bad(f"{piece!r} is no NAME=VALUE")
+            raise _bad(Sentence("{piece} is no NAME=VALUE", piece=repr(piece)))
         if name in parts:
-            raise _bad(f"{name} is given twice")
+            raise _bad(Sentence("{name} is given twice", name=name))
         parts[name] = value
     return parts
 
@@ -78,29 +79,33 @@ def _check_part(name: str, value: str, *, frequency: str) -> None:
         return
     if name == "WKST":
         if value not in _WEEKDAYS:
-            raise _bad(f"WKST={value} is no weekday")
+            raise _bad(Sentence("WKST={value} is no weekday", value=value))
         return
     if name == "BYDAY":
         _check_days(value, frequency=frequency)
         return
     if name not in _RANGES:
-        raise _bad(f"{name} is not known here")
+        raise _bad(Sentence("{name} is not known here", name=name))
     if name in _OF_MONTHS and frequency not in {"MONTHLY", "YEARLY"}:
-        raise _bad(f"{name} goes with MONTHLY or YEARLY")
+        raise _bad(Sentence("{name} goes with MONTHLY or YEARLY", name=name))
     low, high = _RANGES[name]
     for item in value.split(","):
         number = _whole(item)
         if number is None or not low <= number <= high or number == 0:
-            raise _bad(f"{name}={item} is not from {low} to {high}")
+            raise _bad(
+                Sentence(
+                    "{name}={item} is not from {low} to {high}", name=name, item=item, low=low, high=high
+                )
+            )
 
 
 def _check_days(value: str, *, frequency: str) -> None:
     for item in value.split(","):
         number = item[:-2]
         if item[-2:] not in _WEEKDAYS:
-            raise _bad(f"BYDAY={item} is no weekday")
+            raise _bad(Sentence("BYDAY={item} is no weekday", item=item))
         if number and (frequency not in {"MONTHLY", "YEARLY"} or not -53 <= (_whole(number) or 0) <= 53):
-            raise _bad(f"BYDAY={item}: a number goes with MONTHLY or YEARLY")
+            raise _bad(Sentence("BYDAY={item}: a number goes with MONTHLY or YEARLY", item=item))
 
 
 def _with_local_until(parts: Mapping[str, str], *, zone: ZoneInfo) -> str:
@@ -122,7 +127,7 @@ def _local_until(value: str, *, zone: ZoneInfo) -> str:
         elif "T" not in form:
             moment += timedelta(days=1, seconds=-1)
         return f"{moment:%Y%m%dT%H%M%S}"
-    raise _bad(f"UNTIL={value} is no date such as 20261231 or 20261231T160000Z")
+    raise _bad(Sentence("UNTIL={value} is no date such as 20261231 or 20261231T160000Z", value=value))
 
 
 def _whole(text: str) -> int | None:
@@ -134,5 +139,6 @@ def _whole(text: str) -> int | None:
 
 def _bad(why: str) -> BadPlan:
     return BadPlan(
-        f"The recurrence rule can not be used: {why}. An example: FREQ=WEEKLY;BYDAY=MO,TU.", field="rule"
+        Sentence("The recurrence rule can not be used: {why}. An example: FREQ=WEEKLY;BYDAY=MO,TU.", why=why),
+        field="rule",
     )

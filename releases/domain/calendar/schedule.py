@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from istio.sentence import Sentence
 from releases.domain.calendar.days import Holidays
 from releases.domain.calendar.local import local_of, recurring_instant, zone_of
 from releases.domain.calendar.recurrence import check_rule, frequency_of, occurrences
@@ -48,17 +49,22 @@ class Schedule:
         """Refuse what could not be kept. Raises BadPlan."""
         zone = zone_of(self.zone)
         if self.ends is not None and self.ends <= self.begins:
-            raise BadPlan("It ends after it begins.", field="ends_at")
+            raise BadPlan(Sentence("It ends after it begins."), field="ends_at")
         if not self.rule:
             if self.days is not Days.ANY:
-                raise BadPlan("Working or resting days go with a recurrence rule.", field="days")
+                raise BadPlan(Sentence("Working or resting days go with a recurrence rule."), field="days")
             return
         if self.ends is None or self.ends - self.begins > LONGEST_RECURRING:
-            raise BadPlan("What comes again ends, and lasts at most 31 days each time.", field="ends_at")
+            raise BadPlan(
+                Sentence("What comes again ends, and lasts at most 31 days each time."), field="ends_at"
+            )
         check_rule(self.rule, begins=self.begins, zone=zone)
         if self.days is not Days.ANY and frequency_of(self.rule) != "DAILY":
             raise BadPlan(
-                "Working or resting days go with FREQ=DAILY: by weekday, weekends that are worked would be lost.",
+                Sentence(
+                    "Working or resting days go with FREQ=DAILY: by weekday, weekends that are worked "
+                    "would be lost."
+                ),
                 field="rule",
             )
 

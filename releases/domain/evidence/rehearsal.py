@@ -14,6 +14,7 @@ from statistics import median
 
 import numpy as np
 
+from istio.sentence import Sentence
 from releases.domain.evidence.averaging import Moments
 from releases.domain.evidence.judge import Judge
 from releases.domain.evidence.judgement import Decision
@@ -145,7 +146,12 @@ def _lengths(steps: Sequence[PlannedStep], *, windows: int, seconds: float) -> t
         return planned, 1.0
     if windows < _SHORTEST_STEP * len(steps):
         raise TooShort(
-            f"{max(windows, 0)} windows after {LEARNING} to learn from are too few for {len(steps)} steps."
+            Sentence(
+                "{windows} windows after {learning} to learn from are too few for {steps} steps.",
+                windows=max(windows, 0),
+                learning=LEARNING,
+                steps=len(steps),
+            )
         )
     spare = windows - _SHORTEST_STEP * len(steps)
     factor = spare / sum(planned)
