@@ -223,11 +223,11 @@ def _split_route(route: Manifest, *, place: Place, pair: Pair, percent: int) -> 
     if percent + taken > 100:
         raise WeightOverflow(
             Sentence(
-                "Other versions have {taken} % of {place}: {percent} % for {candidate} does not fit. "
+                "Other versions have {taken} of {place}: {percent} for {candidate} does not fit. "
                 "Give at most {most} %, or take the others out first.",
-                taken=taken,
+                taken=f"{taken} %",
                 place=place,
-                percent=percent,
+                percent=f"{percent} %",
                 candidate=pair.candidate,
                 most=100 - taken,
             )

@@ -24,7 +24,7 @@ from django.utils.translation.template import templatize
 from istio.checks.run import CHECKS
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("portal", "releases", "services")
+PACKAGES = ("portal", "releases", "services", "istio")
 CATALOGUE = ROOT / "portal" / "locale" / "zh_Hans" / "LC_MESSAGES" / "django.po"
 COMPILED = CATALOGUE.with_suffix(".mo")
 
@@ -35,7 +35,13 @@ _PLACES: Mapping[str, tuple[int | tuple[int, int] | tuple[int, str], ...]] = {
     "pgettext": ((1, "c"), 2),
     "npgettext": ((1, "c"), 2, 3),
 }
-_PLACES = {"_": (1,), "gettext_noop": (1,), **_PLACES, **{f"{name}_lazy": at for name, at in _PLACES.items()}}
+_PLACES = {
+    "_": (1,),
+    "gettext_noop": (1,),
+    "Sentence": (1,),
+    **_PLACES,
+    **{f"{name}_lazy": at for name, at in _PLACES.items()},
+}
 _PLACEHOLDER = re.compile(r"%\(\w+\)|\{\w*\}")
 # Babel writes placeholders into these; nobody reads them.
 _UNUSED_HEADERS = ('"Project-Id', '"Report-Msgid', '"Last-Translator', '"Language-Team', '"Generated-By')

@@ -24,6 +24,7 @@ from releases.admin.actor import actor_of, person
 from releases.admin.widgets import MomentInput
 from releases.domain import DomainError
 from releases.models import User
+from releases.said import said_of
 
 M = TypeVar("M", bound=Model)
 
@@ -84,7 +85,7 @@ class OperationsAdmin(_Theme[M]):
             about = self.get_object(request, object_id) if object_id else None
             action = f"{'change' if object_id else 'create'}_{self.opts.model_name}"
             flow.tell_refusal(error, action=action, by=actor_of(request), obj=about or self.model())
-            self.message_user(request, str(error), messages.ERROR)
+            self.message_user(request, said_of(error), messages.ERROR)
             return HttpResponseRedirect(request.get_full_path())
 
     def history_view(

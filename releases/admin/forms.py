@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from releases.admin.widgets import MomentInput
 from releases.domain import BadPlan
 from releases.models import RolloutPlan
+from releases.said import said_of
 from services.models import Service, Version
 
 
@@ -87,4 +88,4 @@ class RolloutForm(forms.Form):
 
     def refuse(self, error: BadPlan) -> None:
         """Show what ``flow`` refused beside the field it names."""
-        self.add_error(error.field if error.field in self.fields else None, str(error))
+        self.add_error(error.field if error.field in self.fields else None, said_of(error))

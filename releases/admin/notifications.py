@@ -20,6 +20,7 @@ from releases.admin.records import RecordAdmin
 from releases.clock import database_now
 from releases.domain import DomainError
 from releases.models import Delivery, NotificationChannel
+from releases.said import said_of
 from releases.templatetags.weir import chip, moment
 
 
@@ -92,6 +93,6 @@ class DeliveryAdmin(RecordAdmin[Delivery]):
         try:
             flow.retry_delivery(delivery, by=actor_of(request), clock=database_now)
         except DomainError as error:
-            raise PermissionDenied(str(error)) from error
+            raise PermissionDenied(said_of(error)) from error
         self.message_user(request, _("It is tried again with the next look at the outbox."), messages.SUCCESS)
         return HttpResponseRedirect(reverse("admin:releases_delivery_changelist"))

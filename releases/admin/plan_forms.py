@@ -15,6 +15,7 @@ from releases.admin.widgets import MomentInput
 from releases.domain import BadPlan
 from releases.domain.plan import MAX_STEPS, EvidencePolicy
 from releases.models import PlanStep, RolloutPlan
+from releases.said import said_of
 
 RULES_EXAMPLE = '[{"header": "x-weir-test", "exact": "v2", "to": "candidate"}]'
 _UNITS = {"s": 1, "秒": 1, "min": 60, "m": 60, "分钟": 60, "h": 3600, "小时": 3600, "d": 86400, "天": 86400}
@@ -202,7 +203,7 @@ class BaseStepFormSet(_FormSet):
             return False
         form = self.kept()[int(place[1])]
         name = _FIELDS.get(place[2] or "", place[2] or "")
-        form.add_error(name if name in form.fields else None, str(error))
+        form.add_error(name if name in form.fields else None, said_of(error))
         return True
 
 

@@ -23,6 +23,7 @@ from releases.admin.plan_templates import plan_templates
 from releases.domain import BadPlan, DomainError
 from releases.domain.roles import Action
 from releases.models import RolloutPlan
+from releases.said import said_of
 from releases.templatetags.weir import moment
 
 
@@ -83,7 +84,7 @@ class RolloutPlanAdmin(OperationsAdmin[RolloutPlan]):
         try:
             return super().delete_view(request, object_id, extra_context)
         except DomainError as error:
-            messages.error(request, str(error))
+            messages.error(request, said_of(error))
             return HttpResponseRedirect(reverse("admin:releases_rolloutplan_change", args=[object_id]))
 
     def delete_model(self, request: HttpRequest, obj: RolloutPlan) -> None:
@@ -128,7 +129,7 @@ class RolloutPlanAdmin(OperationsAdmin[RolloutPlan]):
             )
         except BadPlan as error:
             if not steps.refuse(error):
-                form.add_error(error.field if error.field in form.fields else None, str(error))
+                form.add_error(error.field if error.field in form.fields else None, said_of(error))
         except DomainError as error:
-            form.add_error(None, str(error))
+            form.add_error(None, said_of(error))
         return None

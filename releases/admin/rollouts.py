@@ -25,6 +25,7 @@ from releases.admin.forms import RolloutForm
 from releases.domain import BadPlan, DomainError
 from releases.domain.states import Event
 from releases.models import Rollout
+from releases.said import said_of
 from releases.templatetags.traffic import steps_of
 from releases.templatetags.weir import moment, state_chip
 
@@ -125,7 +126,7 @@ class RolloutAdmin(OperationsAdmin[Rollout]):
             except BadPlan as error:
                 form.refuse(error)
             except DomainError as error:
-                form.add_error(None, str(error))
+                form.add_error(None, said_of(error))
             else:
                 self.message_user(
                     request,
@@ -151,7 +152,7 @@ class RolloutAdmin(OperationsAdmin[Rollout]):
             except BadPlan as error:
                 form.refuse(error)
             except DomainError as error:
-                form.add_error(None, str(error))
+                form.add_error(None, said_of(error))
             else:
                 self.message_user(request, _("%(rollout)s was changed.") % {"rollout": rollout})
                 return HttpResponseRedirect(views.page_of(rollout))

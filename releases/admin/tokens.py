@@ -29,6 +29,7 @@ from releases.admin.widgets import MomentInput
 from releases.domain import BadPlan, DomainError
 from releases.domain.roles import Action
 from releases.models import ApiToken
+from releases.said import said_of
 from releases.templatetags.weir import chip, moment
 
 _USUAL = timedelta(days=90)
@@ -113,9 +114,9 @@ class ApiTokenAdmin(OperationsAdmin[ApiToken]):
                     user=person(request), by=actor_of(request), **form.cleaned_data
                 )
             except BadPlan as error:
-                form.add_error(error.field if error.field in form.fields else None, str(error))
+                form.add_error(error.field if error.field in form.fields else None, said_of(error))
             except DomainError as error:
-                form.add_error(None, str(error))
+                form.add_error(None, said_of(error))
             else:
                 return never_cache(self._shown_once)(request, token=token, secret=secret)
         context = {
@@ -144,7 +145,7 @@ class ApiTokenAdmin(OperationsAdmin[ApiToken]):
         try:
             flow.revoke_token(token, by=actor_of(request))
         except DomainError as error:
-            raise PermissionDenied(str(error)) from error
+            raise PermissionDenied(said_of(error)) from error
         self.message_user(request, _("%(token)s is revoked.") % {"token": token}, messages.SUCCESS)
         return HttpResponseRedirect(reverse("admin:releases_apitoken_changelist"))
 

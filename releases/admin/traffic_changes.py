@@ -23,9 +23,10 @@ from releases import flow, selectors
 from releases.admin.actor import actor_of, person
 from releases.admin.base import OperationsAdmin
 from releases.admin.drawing.difference import Difference, read_difference
-from releases.domain import Blocked, DomainError
+from releases.domain import DomainError
 from releases.domain.traffic_change import ChangeEvent, ChangeState
 from releases.models import AuditEvent, Rollout, TrafficChange, TrafficVote
+from releases.said import said_of, said_of_refusal
 from releases.templatetags.traffic import split
 from releases.templatetags.weir import chip, moment, shown
 from services.models import Service
@@ -182,8 +183,7 @@ def cause(request: HttpRequest, pk: int, slug: str) -> HttpResponse:
             fingerprint=request.POST.get("fingerprint", ""),
         )
     except (DomainError, MeshError) as error:
-        findings = [finding.message for finding in error.findings] if isinstance(error, Blocked) else []
-        messages.error(request, " ".join([str(error), *findings]))
+        messages.error(request, said_of_refusal(error))
     else:
         text = _("%(change)s of %(service)s: %(state)s.")
         state = moved.get_state_display()
@@ -202,7 +202,7 @@ def all_back(request: HttpRequest, service_id: int) -> HttpResponse:
     try:
         back = flow.all_back(service, by=actor_of(request), why=request.POST.get("reason", "").strip(), to=to)
     except (DomainError, MeshError) as error:
-        messages.error(request, str(error))
+        messages.error(request, said_of(error))
         return HttpResponseRedirect(reverse("admin:services_service_change", args=[service.pk]))
     text = _("%(what)s: everything goes back. %(state)s.")
     messages.success(request, text % {"what": back, "state": back.get_state_display().capitalize()})
@@ -223,7 +223,7 @@ def _page(change: TrafficChange, *, request: HttpRequest) -> dict[str, Any]:
         preview = selectors.preview_change(change)
         difference = read_difference(preview.difference)
     except (DomainError, MeshError) as error:
-        problem = str(error)
+        problem = said_of(error)
     blocking = preview is not None and any(found.severity is Severity.ERROR for found in preview.findings)
     events = AuditEvent.objects.filter(object_type="trafficchange", object_id=str(change.pk)).order_by("-seq")
     votes = [vote for vote in change.approvals.all() if vote.voided_at is None]

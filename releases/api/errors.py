@@ -23,6 +23,7 @@ from istio.documents import TrafficError
 from istio.mesh import MeshError
 from istio.telemetry import TelemetryError
 from releases.domain import BadPlan, Blocked, DomainError, IllegalMove, LostRace, NotAllowed, Stale
+from releases.said import said, said_of
 
 STATUSES: Mapping[type[Exception], int] = {
     BadPlan: status.HTTP_400_BAD_REQUEST,
@@ -88,7 +89,7 @@ def as_refusal(error: Exception) -> Refusal | None:
     found = next((code for kind, code in STATUSES.items() if isinstance(error, kind)), None)
     if found is None:
         return None
-    code, detail = _code_of(error), str(error)
+    code, detail = _code_of(error), said_of(error)
     if isinstance(error, RequestDataTooBig):
         detail = str(_("The body of the request is too large."))
     items: list[Item] = []
@@ -96,7 +97,8 @@ def as_refusal(error: Exception) -> Refusal | None:
         items = [Item(code=code, detail=detail, attr=_path(error.field))]
     if isinstance(error, Blocked):
         items = [
-            Item(code=finding.code, detail=finding.message, attr=finding.path) for finding in error.findings
+            Item(code=finding.code, detail=said(finding.message), attr=finding.path)
+            for finding in error.findings
         ]
     return Refusal(status_code=found, code=code, detail=detail, items=items)
 

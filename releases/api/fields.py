@@ -9,7 +9,16 @@ from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from releases.said import said
+
 MAX_DEPTH = 20
+
+
+class Said(serializers.CharField):
+    """A sentence of the pure packages, in the reader's language."""
+
+    def to_representation(self, value: str) -> str:
+        return said(value)
 
 
 class Json(serializers.JSONField):

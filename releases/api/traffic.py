@@ -7,6 +7,8 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from releases.api.fields import Said
+
 SHARES = {"type": ["object", "null"], "additionalProperties": {"type": "number"}}
 OBJECT_OR_NULL = {"type": ["object", "null"], "additionalProperties": True}
 
@@ -37,4 +39,4 @@ class TrafficSerializer(serializers.Serializer[Any]):
     sticky = ObjectOrNull(help_text="Users who always see the candidate, by their id.")
     mirror = ObjectOrNull(help_text="Copies of requests that the candidate gets.")
     drift = ObjectOrNull()
-    problem = serializers.CharField(read_only=True)
+    problem = Said(read_only=True)

@@ -152,7 +152,7 @@ class Step:
                 field=f"{where}.bake_seconds",
             )
         try:
-            gate = Gate(fields.get("gate") or "auto")
+            gate = _gate(fields.get("gate") or "auto")
             spec = TrafficSpec.from_json(
                 {
                     "candidate_weight": weight,
@@ -326,10 +326,19 @@ def _is_whole(value: object) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
+def _gate(value: object) -> Gate:
+    if value not in tuple(Gate):
+        raise ValueError(Sentence("the gate is auto or manual, not {gate}.", gate=repr(value)))
+    return Gate(str(value))
+
+
 def _instant(value: object) -> datetime | None:
     if value is None or value == "":
         return None
-    instant = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
+    try:
+        instant = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
+    except ValueError as error:
+        raise ValueError(Sentence("not_before is no date and time: {value}", value=repr(value))) from error
     if instant.tzinfo is None:
         raise ValueError(Sentence("not_before needs a time zone, as in 2026-11-11T09:00:00+08:00"))
     return instant

@@ -13,6 +13,7 @@ from istio.checks import Finding, Severity
 from istio.documents import WEIR_ANNOTATION, TrafficError, annotations_of
 from istio.marks import FENCE, with_annotations
 from istio.mesh import Manifest
+from istio.sentence import message_of
 from istio.traffic import TrafficSpec
 from istio.weights import weights_of
 from releases.clock import Clock
@@ -29,6 +30,7 @@ from releases.flow.mesh_write import put, settle
 from releases.flow.move import change, move
 from releases.flow.request import void_votes
 from releases.models import Rollout
+from releases.said import said_of
 from services.connections import mesh_of
 
 
@@ -91,9 +93,9 @@ def adopt(rollout: Rollout, *, by: Actor, why: str, clock: Clock) -> None:
         weight = _weight_in(live, rollout=rollout)
     except TrafficError as error:
         path = str(rollout.service.virtual_service_ref)
-        finding = Finding(code=error.code, severity=Severity.ERROR, path=path, message=str(error))
+        finding = Finding(code=error.code, severity=Severity.ERROR, path=path, message=message_of(error))
         text = _("The plan can not be carried out from the mesh as it is: %(error)s")
-        raise Blocked(text % {"error": error}, findings=[finding]) from error
+        raise Blocked(text % {"error": said_of(error)}, findings=[finding]) from error
     with transaction.atomic():
         void_votes(rollout, by=by, why=_("the mesh was adopted as the new baseline"))
         if rollout.current_step is not None:

@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 from istio.telemetry import QueryRejected, Target, TelemetryUnreachable
 from istio.templates import LABEL_PAIRS, BadTemplate, check_template, render_template
 from releases.domain import BadPlan
+from releases.said import said_of
 from services.connections import telemetry_of
 from services.models import Cluster, Metric
 
@@ -44,7 +45,7 @@ def _check(template: str, *, field: str) -> None:
             continue  # checked as far as it can be without a server; another cluster's may answer
         except QueryRejected as error:
             raise BadPlan(
-                _("Prometheus refuses the query: %(problem)s") % {"problem": error}, field=field
+                _("Prometheus refuses the query: %(problem)s") % {"problem": said_of(error)}, field=field
             ) from error
         lacking = [labels for labels in rows if not any(labels.issuperset(pair) for pair in LABEL_PAIRS)]
         if lacking:

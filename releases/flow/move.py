@@ -9,6 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q
+from django.utils.translation import gettext as _
 
 from releases.domain import IllegalMove, LostRace
 from releases.domain.actor import Actor
@@ -63,7 +64,8 @@ def move(
     except IntegrityError as error:
         if "one_live_rollout_per_service" in str(error) or "releases_rollout.service_id" in str(error):
             raise IllegalMove(
-                f"Service {rollout.service} already has a live rollout; end it before another begins."
+                _("Service %(service)s already has a live rollout; end it before another begins.")
+                % {"service": rollout.service}
             ) from error
         raise
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from django.utils.translation import gettext as _
+
 from releases.clock import Clock, database_now
 from releases.domain import DomainError, LostRace
 from releases.domain.actor import Actor
@@ -55,7 +57,7 @@ def _not_by_hand(
     rollout: Rollout, by: Actor, why: str, fingerprint: str, weight: int | None, clock: Clock
 ) -> None:
     check_may(Event.EDIT, by=by, service=rollout.service)
-    raise DomainError("This event is the engine's own.")
+    raise DomainError(_("This event is the engine's own."))
 
 
 _EVENTS: dict[Event, _Run] = {

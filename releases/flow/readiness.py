@@ -13,6 +13,7 @@ from releases.domain import BadPlan, Blocked
 from releases.flow.conclude import roll_back_document
 from releases.flow.evidence_pack import recent_counts
 from releases.models import Rollout
+from releases.said import said_of
 from services.connections import mesh_of
 
 STATEMENTS = ("reason", "impact", "test_evidence", "rollback_note")
@@ -36,7 +37,7 @@ def check_measured(rollout: Rollout, *, now: datetime) -> None:
         found = any(version.requests > 0 for version in counts.values())
         said = ""
     except TelemetryError as error:
-        found, said = False, f" {error}"
+        found, said = False, f" {said_of(error)}"
     if not found:
         message = _(
             "No guard metric of %(service)s had data in the last hour, so nothing could be judged."
@@ -50,7 +51,9 @@ def rehearse_roll_back(rollout: Rollout, *, virtual_service: Manifest) -> None:
     try:
         mesh_of(rollout.service.cluster).put(document, dry_run=True)
     except Rejected as error:
-        message = _("The rollback could not be written, so nothing may begin: %(error)s") % {"error": error}
+        message = _("The rollback could not be written, so nothing may begin: %(error)s") % {
+            "error": said_of(error)
+        }
         raise _blocked("WEIR0004", path=str(rollout.service.virtual_service_ref), message=message) from error
 
 

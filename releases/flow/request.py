@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from istio.checks import Finding, Severity
 from istio.documents import TrafficError
 from istio.mesh import Manifest
+from istio.sentence import message_of
 from istio.weights import weights_of
 from releases.clock import database_now
 from releases.domain import BadPlan, Blocked, IllegalMove, NotAllowed
@@ -31,6 +32,7 @@ from releases.flow.record import record
 from releases.flow.rehearse import rehearse_before_vote
 from releases.flow.standard import approve_in_advance, matching_standard
 from releases.models import Approval, Rollout, RolloutEdit, RolloutPlan
+from releases.said import said_of
 from services.models import Service, Version
 
 EDITABLE = frozenset(
@@ -156,9 +158,10 @@ def ask(rollout: Rollout, *, by: Actor, why: str, measured: bool) -> None:
         fingerprint = fingerprint_of(rollout, baseline=baseline)
     except TrafficError as error:
         path = f"{rollout.service.virtual_service_ref}"
-        finding = Finding(code=error.code, severity=Severity.ERROR, path=path, message=str(error))
+        finding = Finding(code=error.code, severity=Severity.ERROR, path=path, message=message_of(error))
         raise Blocked(
-            _("The traffic of this plan can not be written: %(error)s") % {"error": error}, findings=[finding]
+            _("The traffic of this plan can not be written: %(error)s") % {"error": said_of(error)},
+            findings=[finding],
         ) from error
     blocking = [
         finding for finding in findings_for(rollout, baseline=baseline) if finding.severity is Severity.ERROR

@@ -16,6 +16,7 @@ from istio.mesh import GATEWAY, MeshError
 from istio.telemetry import TelemetryError
 from releases.clock import database_now
 from releases.heartbeat import LAST_PULSE
+from releases.said import said_of
 from services.connections import mesh_of, telemetry_of
 from services.models import Cluster
 
@@ -45,7 +46,7 @@ def _item(name: str, ask: Callable[[], str]) -> HealthItem:
     try:
         detail = ask()
     except (MeshError, TelemetryError, DatabaseError, RedisError) as error:
-        return HealthItem(name=name, ok=False, detail=str(error))
+        return HealthItem(name=name, ok=False, detail=said_of(error))
     took = (time.perf_counter() - started) * 1000
     return HealthItem(name=name, ok=True, detail=detail or _("answers in %(ms)d ms") % {"ms": took})
 

@@ -14,10 +14,12 @@ from istio.difference import rollback_patch, unified_difference
 from istio.documents import TrafficError
 from istio.effective import effective_split
 from istio.mesh import Manifest, MeshError
+from istio.sentence import message_of
 from releases.domain.calendar import Conflict
 from releases.flow.checking import Surroundings, baseline_of, findings_of, surroundings_of
 from releases.flow.content import Rendered, ended, fingerprint_of, rendered_steps
 from releases.models import Rollout
+from releases.said import said_of
 from releases.selectors.calendar import schedule_forecast
 from services.models import Service
 
@@ -59,7 +61,7 @@ def preview(rollout: Rollout) -> Preview:
         rendered = rendered_steps(rollout, baseline=baseline)
         fingerprint = fingerprint_of(rollout, baseline=baseline)
     except TrafficError as error:
-        finding = Finding(code=error.code, severity=Severity.ERROR, path="spec", message=str(error))
+        finding = Finding(code=error.code, severity=Severity.ERROR, path="spec", message=message_of(error))
         return Preview(
             fingerprint="", baseline_from=origin, steps=(), rollback_command="", findings=(finding,)
         )
@@ -104,7 +106,7 @@ def _surroundings(service: Service) -> tuple[Surroundings | None, tuple[Finding,
     try:
         return surroundings_of(service), ()
     except MeshError as error:
-        message = _("The checks could not be made: %(error)s") % {"error": error}
+        message = _("The checks could not be made: %(error)s") % {"error": said_of(error)}
         return None, (Finding(code=UNREADABLE, severity=Severity.WARNING, path="/spec", message=message),)
 
 

@@ -13,6 +13,7 @@ from django.db.models import Q
 from istio.documents import TrafficError
 from istio.effective import effective_split
 from istio.mesh import VIRTUAL_SERVICE, Manifest, MeshError
+from istio.sentence import message_of
 from istio.telemetry import Counts, TelemetryError
 from istio.traffic import TrafficSpec
 from releases.clock import database_now
@@ -172,7 +173,7 @@ def _documents(cluster: Cluster, services: list[Service]) -> tuple[dict[int, Man
             for item in mesh.list(VIRTUAL_SERVICE, namespace=namespace)
         }
     except MeshError as error:
-        return {}, str(error)
+        return {}, message_of(error)
     pairs = ((row.pk, listed.get((row.namespace, row.virtual_service))) for row in services)
     return {pk: item for pk, item in pairs if item is not None}, ""
 
@@ -210,6 +211,6 @@ def _counts(
         try:
             found = telemetry_of(cluster).window([row.target for row in members], end=end, seconds=size)
         except TelemetryError as error:
-            return counts, str(error)
+            return counts, message_of(error)
         counts |= {row.pk: dict(found.counts[row.target]) for row in members if row.target in found.counts}
     return counts, ""

@@ -13,6 +13,7 @@ from istio.difference import unified_difference
 from istio.documents import TrafficError
 from istio.effective import Decision, RequestLike, destination_of, effective_split
 from istio.mesh import Manifest
+from istio.sentence import message_of
 from releases.clock import database_now
 from releases.domain import Blocked, DomainError
 from releases.domain.roles import Action, RoleName, allows
@@ -36,6 +37,7 @@ from releases.flow.traffic_change.gate import closed_sentence
 from releases.flow.traffic_change.request import CARRYING, live_rollout, within_bound
 from releases.models import Role, Rollout, TrafficChange, TrafficVote, User
 from releases.roles import roles_of
+from releases.said import said_of
 from services.connections import mesh_of
 from services.models import Service
 
@@ -146,7 +148,7 @@ def preview_change(change: TrafficChange) -> ChangePreview:
     except Blocked as error:
         findings = error.findings
     except TrafficError as error:
-        findings = (Finding(error.code, Severity.ERROR, "spec", str(error)),)
+        findings = (Finding(error.code, Severity.ERROR, "spec", message_of(error)),)
     needs_vote = change.needs_vote if change.pk else not leads_back(change, live=live)
     within, refusal = _beside_rollout(change, needs_vote=needs_vote)
     sticky = change.spec_value.sticky
@@ -218,7 +220,7 @@ def _beside_rollout(change: TrafficChange, *, needs_vote: bool) -> tuple[Rollout
         try:
             within_bound(change, rollout=rollout)
         except DomainError as error:
-            return None, str(error)
+            return None, said_of(error)
         return rollout, ""
     text = _("Rollout %(rollout)s of %(service)s is live; end it, or change the traffic within its bound.")
     return None, text % {"rollout": rollout, "service": change.service} if needs_vote else ""

@@ -22,6 +22,7 @@ from django.utils.translation import pgettext
 from releases.domain import fingerprint
 from releases.domain.states import State
 from releases.models import AuditEvent, Verdict
+from releases.said import said
 
 register = template.Library()
 
@@ -93,6 +94,12 @@ def outcome_mark(row: Any) -> SafeString:
     if row.outcome != AuditEvent.Outcome.DONE:
         return outcome_chip(row)
     return format_html('{}<span class="sr">{}</span>', icon("check", "pass"), row.get_outcome_display())
+
+
+@register.filter(name="said")
+def translated(text: str) -> str:
+    """Say a sentence of a check in the reader's language."""
+    return said(text)
 
 
 @register.filter

@@ -13,6 +13,7 @@ from releases.admin.decision.evidence import Evidence
 from releases.admin.drawing.chart import Chart, Points, draw_chart
 from releases.domain.evidence.settings import ERRORS
 from releases.models import Rollout
+from releases.said import said_of
 from services.connections import telemetry_of
 
 WINDOW = timedelta(hours=1)
@@ -29,7 +30,7 @@ def baseline_of(rollout: Rollout, *, now: datetime) -> Evidence:
             service.target, start=since, end=now, step_seconds=_STEP_SECONDS
         )
     except TelemetryError as error:
-        return Evidence(charts=(), since=None, until=None, requests={}, before=True, problem=str(error))
+        return Evidence(charts=(), since=None, until=None, requests={}, before=True, problem=said_of(error))
     figures: dict[str, dict[str, Points]] = {}
     for line in lines:
         figures.setdefault(line.figure, {})[line.version] = list(line.points)

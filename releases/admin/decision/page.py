@@ -27,6 +27,7 @@ from releases.domain import DomainError
 from releases.domain.states import Event
 from releases.flow.opening import calendar_of
 from releases.models import Approval, AuditEvent, Rollout, User, Verdict
+from releases.said import said_of
 
 PAST = 8
 TIMELINE = 50
@@ -156,7 +157,7 @@ def decision_page(rollout: Rollout, *, user: User, now: datetime) -> DecisionPag
     try:
         preview = selectors.preview(rollout)
     except (DomainError, MeshError, TrafficError) as error:
-        problem = str(error)
+        problem = said_of(error)
     events = tuple(selectors.allowed_events(rollout, user))
     previews = preview.steps if preview else ()
     asks = rollout.started_at is None and any(event.event is Event.APPROVE for event in events)

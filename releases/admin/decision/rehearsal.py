@@ -15,6 +15,7 @@ from releases import flow, selectors
 from releases.admin.actor import actor_of
 from releases.domain import DomainError
 from releases.models import Rehearsal, Rollout
+from releases.said import said_of
 from releases.templatetags.weir import span
 
 
@@ -75,7 +76,7 @@ def ask(request: HttpRequest, object_id: str) -> HttpResponse:
             rollout.service, rollout.plan_value, row=rollout.plan, by=actor_of(request), now=timezone.now()
         )
     except DomainError as error:
-        messages.error(request, str(error))
+        messages.error(request, said_of(error))
     return HttpResponseRedirect(reverse("admin:releases_rollout_change", args=[rollout.pk]) + "#rehearsal")
 
 

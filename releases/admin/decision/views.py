@@ -21,9 +21,10 @@ from releases.admin.actor import actor_of, person
 from releases.admin.decision.buttons import buttons_of
 from releases.admin.decision.page import decision_page
 from releases.admin.decision.trial import destinations, read_headers
-from releases.domain import Blocked, DomainError, PasswordNeeded
+from releases.domain import DomainError, PasswordNeeded
 from releases.domain.states import Event
 from releases.models import Rollout
+from releases.said import said_of, said_of_refusal
 from releases.templatetags.weir import shown
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def try_request(request: HttpRequest, object_id: str) -> HttpResponse:
     try:
         found = destinations(rollout, steps=selectors.preview(rollout).steps, request=asked)
     except (DomainError, MeshError, TrafficError) as error:
-        problem = str(error)
+        problem = said_of(error)
     context = {"rollout": rollout, "found": found, "first": found[0] if found else None, "problem": problem}
     return TemplateResponse(request, "releases/decision/answer.html", context)
 
@@ -111,10 +112,10 @@ def cause(request: HttpRequest, object_id: str, slug: str) -> HttpResponse:
             weight=_weight(request),
         )
     except PasswordNeeded as error:
-        messages.warning(request, str(error))
+        messages.warning(request, said_of(error))
         return HttpResponseRedirect(f"{reverse('confirm')}?{urlencode({'next': page_of(rollout)})}")
     except (DomainError, MeshError) as error:
-        messages.error(request, _said(error))
+        messages.error(request, said_of_refusal(error))
         return HttpResponseRedirect(page_of(rollout))
     latest = moved.audit_events.order_by("-seq").first()
     done = selectors.audit_sentence(latest) if latest else ""
@@ -134,9 +135,3 @@ def _weight(request: HttpRequest) -> int | None:
     """The weight field, or None where it is not a whole number: ``flow`` refuses an event that needs one."""
     given = request.POST.get("weight", "")
     return int(given) if given.isdecimal() else None
-
-
-def _said(error: DomainError | MeshError) -> str:
-    """The sentence of a refusal, with the findings that stand against it."""
-    findings = [finding.message for finding in error.findings] if isinstance(error, Blocked) else []
-    return " ".join([str(error), *findings])

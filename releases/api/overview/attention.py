@@ -13,6 +13,7 @@ from releases import selectors
 from releases.domain.reasons import Reason
 from releases.domain.states import State
 from releases.models import Rollout
+from releases.said import said
 from releases.selectors import Traffic
 from services.models import Service
 
@@ -126,5 +127,11 @@ def _unreached(service: Service, *, problem: str) -> Attention:
     title = _("%(service)s: the traffic can not be read") % {"service": service}
     link = Link(_("Look"), f"/services/{service.pk}")
     return Attention(
-        kind="mesh", severity="fail", service=service.pk, rollout=None, title=title, text=problem, action=link
+        kind="mesh",
+        severity="fail",
+        service=service.pk,
+        rollout=None,
+        title=title,
+        text=said(problem),
+        action=link,
     )

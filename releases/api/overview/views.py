@@ -15,6 +15,7 @@ from rest_framework.response import Response
 from releases import selectors
 from releases.api.actors import user_of
 from releases.api.base import Door
+from releases.api.fields import Said
 from releases.api.overview.attention import attention
 from releases.api.overview.measured import last_minute, success_lines
 from releases.api.rollouts.newest import newest_verdicts
@@ -32,7 +33,7 @@ class SplitSerializer(serializers.Serializer[Any]):
     configured = Shares()
     observed = Shares()
     matched = serializers.BooleanField()
-    problem = serializers.CharField(allow_blank=True)
+    problem = Said(allow_blank=True)
 
 
 class LastMinuteSerializer(serializers.Serializer[Any]):

@@ -7,6 +7,7 @@ from typing import Any
 from rest_framework import serializers
 
 from releases import selectors
+from releases.api.fields import Said
 from releases.api.plans import StepSerializer
 from releases.api.traffic import Shares
 from releases.domain.calendar import Conflict
@@ -18,7 +19,7 @@ class FindingSerializer(serializers.Serializer[Any]):
     code = serializers.CharField()
     severity = serializers.CharField()
     path = serializers.CharField(allow_blank=True)
-    message = serializers.CharField()
+    message = Said()
 
 
 class ConflictSerializer(serializers.Serializer[Any]):

@@ -9,6 +9,7 @@ from istio.checks import Finding, Severity
 from istio.documents import TrafficError
 from istio.marks import FENCE, annotated, with_annotations, without_weir
 from istio.mesh import Manifest
+from istio.sentence import message_of
 from istio.spec import TrafficSpec
 from istio.traffic import cleaned, render
 from istio.weights import weights_of
@@ -66,8 +67,8 @@ def objects_of(change: TrafficChange, *, baseline: dict[str, Manifest]) -> dict[
         document = rendered(change, baseline["virtual_service"], destination_rules=[complete])
     except TrafficError as error:
         path = str(change.service.virtual_service_ref)
-        finding = Finding(code=error.code, severity=Severity.ERROR, path=path, message=str(error))
-        raise Blocked(str(error), findings=[finding]) from error
+        finding = Finding(code=error.code, severity=Severity.ERROR, path=path, message=message_of(error))
+        raise Blocked(message_of(error), findings=[finding]) from error
     return {"virtual_service": document, "destination_rule": complete}
 
 

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from istio.checks import Severity
 from istio.documents import BadSpec, TrafficError
 from istio.mesh import Manifest
+from istio.sentence import message_of
 from istio.traffic import TrafficSpec
 from releases.clock import database_now
 from releases.domain import BadPlan, Blocked, IllegalMove, NotAllowed
@@ -48,7 +49,7 @@ def draft_change(
     try:
         traffic = TrafficSpec.from_json(spec)
     except BadSpec as error:
-        raise BadPlan(str(error), field="spec") from error
+        raise BadPlan(message_of(error), field="spec") from error
     left, right = versions_of(service, stable=stable, candidate=candidate)
     traffic = with_offset(traffic, service=service)
     return TrafficChange(
@@ -146,7 +147,7 @@ def refuse_blocked(change: TrafficChange, *, document: Manifest) -> None:
     try:
         found = findings_of_change(change, document=document)
     except TrafficError as error:
-        raise Blocked(str(error)) from error
+        raise Blocked(message_of(error)) from error
     blocking = [finding for finding in found if finding.severity is Severity.ERROR]
     if blocking:
         text = _("%(count)d checks stand against this change.") % {"count": len(blocking)}

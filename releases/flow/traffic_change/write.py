@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from istio.documents import TrafficError, annotations_of
 from istio.mesh import Conflict, Manifest, Mesh, NotFound, Rejected
+from istio.sentence import message_of
 from istio.traffic import has_drifted
 from releases.clock import Clock
 from releases.domain import Blocked, IllegalMove, Stale
@@ -49,7 +50,7 @@ def write_change(change: TrafficChange, *, by: Actor, why: str, clock: Clock) ->
     try:
         document = document_of(change, live)
     except TrafficError as error:
-        raise Blocked(str(error)) from error
+        raise Blocked(message_of(error)) from error
     if change.needs_vote:
         refuse_blocked(change, document=document)
     move_change(
@@ -170,7 +171,7 @@ def _ensure_subset(change: TrafficChange, *, mesh: Mesh, by: Actor) -> None:
     try:
         complete = with_candidate_subset(rule, rollout=change)
     except TrafficError as error:
-        raise Blocked(str(error)) from error
+        raise Blocked(message_of(error)) from error
     if complete != rule:
         stored = mesh.put(complete)
         with transaction.atomic():
