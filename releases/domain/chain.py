@@ -8,6 +8,7 @@ from datetime import datetime
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from istio.sentence import Sentence
 from releases.domain.errors import DomainError
 from releases.domain.verifier import head_message, key_id_of
 
@@ -30,7 +31,7 @@ class HeadSigner:
         try:
             return cls(Ed25519PrivateKey.from_private_bytes(base64.b64decode(text, validate=True)))
         except ValueError as error:
-            raise BadKey("The audit signing key is not the base64 of 32 bytes.") from error
+            raise BadKey(Sentence("The audit signing key is not the base64 of 32 bytes.")) from error
 
     @property
     def public(self) -> bytes:

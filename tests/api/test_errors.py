@@ -13,7 +13,8 @@ from istio.documents import TrafficError
 from releases import flow
 from releases.api.errors import as_refusal
 from releases.domain import BadPlan, Blocked, DomainError, IllegalMove, LostRace, NotAllowed, Stale
-from tests.api.conftest import World
+from releases.models import AuditEvent
+from tests.api.conftest import World, draft
 
 Bearer = Callable[..., APIClient]
 
@@ -121,3 +122,81 @@ def test_the_answer_speaks_the_language_of_the_question(world: World, bearer: Be
     chinese = client.get("/api/v1/rollouts/999999/", headers={"accept-language": "zh-hans"}).json()
     assert english["code"] == chinese["code"] == "not_found"
     assert english["detail"] != chinese["detail"]
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        (
+            "en",
+            "Step 2 goes down from 50 % to 10 %: a plan only goes up; to go back, set the weight or roll back.",
+        ),
+        ("zh-hans", "步骤 2 从 50 % 降到 10 %：计划只能递增；要退回，请手动设置权重或回滚。"),
+    ],
+)
+def test_a_bad_plan_is_told_in_the_language_of_the_question(
+    world: World, bearer: Bearer, language: str, said: str
+) -> None:
+    steps = [{"weight": weight, "bake_seconds": 60} for weight in (50, 10)]
+    answer = bearer(world.requester).post(
+        "/api/v1/plans/", {"name": "down", "steps": steps}, headers={"accept-language": language}
+    )
+    assert answer.status_code == 400
+    assert answer.json()["errors"] == [{"code": "bad_plan", "detail": said, "attr": "steps.1.weight"}]
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        (
+            "en",
+            "There is no Service order.shop.svc.cluster.local: requests sent there get 503. Correct the host, or create the Service.",
+        ),
+        (
+            "zh-hans",
+            "Service order.shop.svc.cluster.local 不存在：发往那里的请求会得到 503。请更正主机，或创建该 Service。",
+        ),
+    ],
+)
+def test_findings_are_told_in_the_language_of_the_question(
+    world: World, bearer: Bearer, language: str, said: str
+) -> None:
+    rollout = draft(world)
+    world.mesh.remove(mesh.Ref(mesh.SERVICE, "shop", "order"))
+    client, asked = bearer(world.requester), {"accept-language": language}
+    refused = client.post(f"/api/v1/rollouts/{rollout.pk}/submit/", {}, headers=asked).json()
+    shown = client.get(f"/api/v1/rollouts/{rollout.pk}/preview/", headers=asked).json()
+    assert said in {item["detail"] for item in refused["errors"]}
+    assert said in {item["message"] for item in shown["findings"]}
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en", "A rollout that is draft can not resume; possible now: submit, cancel, edit."),
+        ("zh-hans", "发布单处于“草稿”状态，不能执行“恢复”；现在可以：提交、取消、编辑。"),
+    ],
+)
+def test_an_illegal_move_is_told_in_the_language_of_the_question(
+    world: World, bearer: Bearer, language: str, said: str
+) -> None:
+    answer = bearer(world.operator).post(
+        f"/api/v1/rollouts/{draft(world).pk}/resume/",
+        {"reason": "Go on."},
+        headers={"accept-language": language},
+    )
+    assert (answer.status_code, answer.json()["code"]) == (409, "illegal_move")
+    assert answer.json()["detail"] == said
+
+
+def test_the_audit_trail_keeps_the_english_sentence(world: World, bearer: Bearer) -> None:
+    bearer(world.operator).post(
+        f"/api/v1/rollouts/{draft(world).pk}/resume/",
+        {"reason": "Go on."},
+        headers={"accept-language": "zh-hans"},
+    )
+    told = AuditEvent.objects.latest("seq")
+    assert (told.outcome, told.reason) == (
+        "refused",
+        "A rollout that is draft can not resume; possible now: submit, cancel, edit.",
+    )
