@@ -21,8 +21,6 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 from django.utils.translation.template import templatize
 
-from istio.checks.run import CHECKS
-
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("portal", "releases", "services", "istio")
 CATALOGUE = ROOT / "portal" / "locale" / "zh_Hans" / "LC_MESSAGES" / "django.po"
@@ -54,9 +52,6 @@ def collected() -> Catalog:
     for package in PACKAGES:
         for context, message in _messages(ROOT / package):
             catalog.add(message, context=context)
-    for check in CHECKS:  # pure code knows no gettext: what it says to people is marked here
-        catalog.add(check.title)
-        catalog.add(check.remedy)
     covered = _translated_by_django()
     for context, message in _messages(_folder_of("unfold")):
         if (message if isinstance(message, str) else message[0]) not in covered:

@@ -21,5 +21,5 @@ class Check:
     title: Sentence
     worst: Severity
     finds: str
-    remedy: str
+    remedy: Sentence
     find: Callable[[CheckFacts], Iterable[Finding]]

@@ -56,6 +56,6 @@ CHECK = Check(
     Sentence("Gateway exists"),
     Severity.WARNING,
     "The VirtualService is bound to a Gateway that does not exist, or to Gateways only and not to the mesh.",
-    "Correct the name or create the Gateway; add `mesh` if services inside call the host.",
+    Sentence("Correct the name or create the Gateway; add `mesh` if services inside call the host."),
     find,
 )

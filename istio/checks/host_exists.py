@@ -67,6 +67,6 @@ CHECK = Check(
     Sentence("Destination host exists"),
     Severity.ERROR,
     "A destination names a host of the cluster that is no Service, or a port that its Service does not have.",
-    "Correct the host or port in the VirtualService, or create the Service.",
+    Sentence("Correct the host or port in the VirtualService, or create the Service."),
     find,
 )

@@ -38,6 +38,6 @@ CHECK = Check(
     Sentence("Object size"),
     Severity.ERROR,
     f"The VirtualService would have over {MAX_OBJECT_BYTES // 2} bytes; {MAX_OBJECT_BYTES} is the limit.",
-    "Shorten the user lists, or use sticky users instead.",
+    Sentence("Shorten the user lists, or use sticky users instead."),
     find,
 )

@@ -70,6 +70,6 @@ CHECK = Check(
     Sentence("One VirtualService for a host"),
     Severity.ERROR,
     "Another VirtualService claims the same host; sidecars obey only the older one (an error if it is that).",
-    "Merge the two into one VirtualService.",
+    Sentence("Merge the two into one VirtualService."),
     find,
 )

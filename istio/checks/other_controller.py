@@ -100,6 +100,6 @@ CHECK = Check(
     Sentence("No other controller"),
     Severity.ERROR,
     "Argo Rollouts or Flagger splits this traffic (error), or Argo CD or Flux applies the object (warning).",
-    "Tell the other controller to leave `/spec/http` alone; the finding names the setting.",
+    Sentence("Tell the other controller to leave `/spec/http` alone; the finding names the setting."),
     find,
 )

@@ -107,6 +107,6 @@ CHECK = Check(
     Sentence("Pods of the candidate ready"),
     Severity.ERROR,
     "No Deployment makes pods with the labels of the candidate's subset, or not all of its pods are ready.",
-    "Deploy the candidate and wait until its pods are ready, or correct the labels.",
+    Sentence("Deploy the candidate and wait until its pods are ready, or correct the labels."),
     find,
 )

@@ -71,6 +71,6 @@ CHECK = Check(
     Sentence("Regular expressions compile"),
     Severity.ERROR,
     "A regular expression is not RE2 or compiles to more than Envoy takes; Envoy refuses the configuration.",
-    "Correct or shorten it; RE2 has no look-around and no back-references.",
+    Sentence("Correct or shorten it; RE2 has no look-around and no back-references."),
     find,
 )

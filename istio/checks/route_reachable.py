@@ -55,6 +55,6 @@ CHECK = Check(
     Sentence("Route reachable"),
     Severity.ERROR,
     "An earlier route takes every request of the route that is split, so that weights have no effect.",
-    "Move the route before the one that shadows it, or narrow the match of the earlier one.",
+    Sentence("Move the route before the one that shadows it, or narrow the match of the earlier one."),
     find,
 )

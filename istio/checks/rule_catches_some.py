@@ -77,6 +77,6 @@ CHECK = Check(
     Sentence("Rules catch somebody, not everybody"),
     Severity.WARNING,
     "A header rule catches nobody, since an earlier route is first, or everybody who has the header.",
-    "Reorder the rules, or give the rule a value that tells the chosen users apart.",
+    Sentence("Reorder the rules, or give the rule a value that tells the chosen users apart."),
     find,
 )

@@ -46,6 +46,6 @@ CHECK = Check(
     Sentence("Subset defined"),
     Severity.ERROR,
     "A destination names a subset that no DestinationRule for its host defines; Envoy answers 503.",
-    "Add the subset with the version's labels to the DestinationRule, or correct the name.",
+    Sentence("Add the subset with the version's labels to the DestinationRule, or correct the name."),
     find,
 )

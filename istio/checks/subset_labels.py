@@ -53,6 +53,6 @@ CHECK = Check(
     Sentence("Subset selects the version"),
     Severity.ERROR,
     "The candidate's subset selects by other labels than the version was registered with, or as stable does.",
-    "Correct the labels in the DestinationRule or of the registered version.",
+    Sentence("Correct the labels in the DestinationRule or of the registered version."),
     find,
 )

@@ -40,6 +40,6 @@ CHECK = Check(
     Sentence("Weights sum to 100"),
     Severity.ERROR,
     "The weights of a route do not sum to 100 (an error only if all are 0), or one of several is missing.",
-    "Write every weight, with a sum of 100.",
+    Sentence("Write every weight, with a sum of 100."),
     find,
 )

@@ -76,21 +76,24 @@ def _bare_texts(folder: Path) -> Iterator[str]:
     """Name the places where an error of ours or a finding is made with a literal text, which nobody could translate."""
     for path in folder.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            match node:
-                case ast.Raise(exc=ast.Call(func=ast.Name(id=name), args=[told, *_])) if _is_ours(name):
-                    texts = [told]
-                case ast.Call(func=ast.Name(id="Finding"), args=[_, _, _, told]):
-                    texts = [told]
-                case _:
-                    texts = []
-            if any(_is_text(text) for text in texts):
-                yield f"{path.relative_to(folder)}:{node.lineno}"
+            told = _told(node)
+            if isinstance(told, ast.JoinedStr) or (
+                isinstance(told, ast.Constant) and isinstance(told.value, str)
+            ):
+                yield f"{path.relative_to(folder)}:{told.lineno}"
+
+
+def _told(node: ast.AST) -> ast.expr | None:
+    """Return what an error or a finding says, if this node makes one."""
+    match node:
+        case ast.Raise(exc=ast.Call(func=ast.Name(id=name), args=[told, *_])) if _is_ours(name):
+            return told
+        case ast.Call(func=ast.Name(id="Finding"), args=[_, _, _, told]):
+            return told
+        case _:
+            return None
 
 
 def _is_ours(name: str) -> bool:
     """Whether it is no error of Python's, which tells of a mistake of ours; a bad template begins with its code."""
     return not hasattr(builtins, name) and name != "BadTemplate"
-
-
-def _is_text(node: ast.expr) -> bool:
-    return isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and isinstance(node.value, str))

@@ -27,7 +27,7 @@ from releases.domain import DomainError
 from releases.domain.states import Event
 from releases.flow.opening import calendar_of
 from releases.models import Approval, AuditEvent, Rollout, User, Verdict
-from releases.said import said_of
+from releases.said import said, said_of
 
 PAST = 8
 TIMELINE = 50
@@ -79,13 +79,13 @@ class Check:
     def title(self) -> str:
         """What is checked, in the reader's language; the finding itself where its code has no check."""
         known = CODES.get(self.finding.code)
-        return _(known.title) if known else self.finding.message
+        return said(known.title if known else self.finding.message)
 
     @property
     def details(self) -> tuple[str, ...]:
         """The finding as the mesh's own words say it, and what to do about it."""
         known = CODES.get(self.finding.code)
-        return (self.finding.message, _(known.remedy)) if known else ()
+        return (said(self.finding.message), said(known.remedy)) if known else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +137,7 @@ class DecisionPage:
     def passed(self) -> tuple[str, ...]:
         """The titles of the checks that found nothing."""
         found = {check.finding.code for check in self.checks}
-        return tuple(_(check.title) for check in CHECKS if check.code not in found)
+        return tuple(said(check.title) for check in CHECKS if check.code not in found)
 
     @property
     def blocking(self) -> int:
