@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -17,7 +18,7 @@ from istio.sentence import message_of
 from istio.traffic import TrafficSpec
 from istio.weights import weights_of
 from releases.clock import Clock
-from releases.domain import Blocked, IllegalMove
+from releases.domain import Blocked, IllegalMove, LostRace
 from releases.domain.actor import Actor
 from releases.domain.reasons import Reason
 from releases.domain.states import Event, State, target
@@ -33,26 +34,48 @@ from releases.models import Rollout
 from releases.said import said_of
 from services.connections import mesh_of
 
+_TELL_TRIES = 20
+
 
 def restore(rollout: Rollout, *, by: Actor, why: str, clock: Clock) -> None:
     """After drift: write again what Weir last wrote. The rollout stays paused until somebody resumes it."""
     check_may(Event.RESTORE, by=by, service=rollout.service)
     _check_drifted(rollout, event=Event.RESTORE)
     wait_for_lease(rollout, clock=clock)
+    _check_drifted(rollout, event=Event.RESTORE)  # whoever had the lease may have rolled back
     change(rollout, event=None, leased_until=clock() + timedelta(seconds=settings.LEASE_SECONDS))
     mesh = mesh_of(rollout.service.cluster)
     settle(rollout, mesh=mesh, by=by, clock=clock)
     live = mesh.get(rollout.service.virtual_service_ref)
     from_live = {"written_over": drift_of(rollout, live=live)}
     put(rollout, mesh=mesh, live=live, document=_ours(rollout, live=live), by=by, clock=clock)
-    move(
-        rollout,
-        Event.RESTORE,
-        by=by,
-        why=why,
-        reason=Reason.PAUSED_BY_PERSON,
-        wake=clock(),
-        after=from_live,
+    _tell_restored(rollout, by=by, why=why, after=from_live, clock=clock)
+
+
+def _tell_restored(
+    rollout: Rollout, *, by: Actor, why: str, after: dict[str, Any] | None, clock: Clock
+) -> None:
+    """Record what is on the mesh by now, also when a worker looked at the row after the lease ran out.
+
+    Raises IllegalMove if it was rolled back meanwhile, LostRace if the row keeps changing.
+    """
+    for _attempt in range(_TELL_TRIES):
+        try:
+            move(
+                rollout,
+                Event.RESTORE,
+                by=by,
+                why=why,
+                reason=Reason.PAUSED_BY_PERSON,
+                wake=clock(),
+                after=after,
+            )
+        except LostRace:
+            rollout.refresh_from_db()
+        else:
+            return
+    raise LostRace(
+        _("What was there before is on the mesh again; look at %(rollout)s.") % {"rollout": rollout}
     )
 
 

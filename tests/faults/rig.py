@@ -20,16 +20,18 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management import call_command
-from django.db import connections
+from django.db import connections as databases
 from django.db.backends.sqlite3.base import DatabaseWrapper
 
 from releases import flow
 from releases.domain.roles import RoleName
 from releases.domain.states import Event
 from releases.models import Rollout, RolloutPlan
+from services import connections
 from services.models import Cluster, Policy, Service, Version
 from tests.admin.world import STATEMENTS, actor, objects_of, person
 from tests.faults.judge import Stored
+from tests.faults.split import Following
 from tests.lab.kubeapi.process import REPOSITORY, KubeApi, until
 
 WEIGHTS = (5, 50)
@@ -85,8 +87,9 @@ class Rig:
         for child in self._children.values():
             _end(child)
         for name in self._workers:
-            with suppress(ProcessLookupError):
-                os.killpg(self.worker_pids(name)[-1], signal.SIGKILL)
+            for pid in self.worker_pids(name)[-1:]:  # none when the test failed before the first had begun
+                with suppress(ProcessLookupError):
+                    os.killpg(pid, signal.SIGKILL)
         if self.kubeapi.running:
             self.kubeapi.kill()
 
@@ -243,8 +246,8 @@ class Rig:
 
 @contextmanager
 def running_rig(folder: Path) -> Iterator[Rig]:
-    """Run a rig for the time of a ``with`` block; inside it the default database is the rig's file."""
-    with database_in(folder):
+    """Run a rig for the time of a ``with`` block; inside it the database is the rig's file, the metrics are the worker's."""
+    with database_in(folder), connections.use(telemetry=Following()):
         rig = Rig(folder)
         os.environ[_KUBECONFIG] = rig.kubeapi.kubeconfig
         try:
@@ -258,7 +261,7 @@ def running_rig(folder: Path) -> Iterator[Rig]:
 @contextmanager
 def database_in(folder: Path) -> Iterator[DatabaseWrapper]:
     """Use a database file of its own, migrated, with the settings of the portal, and no transaction around the test."""
-    before: Any = connections["default"]
+    before: Any = databases["default"]
     told = {
         **before.settings_dict,
         "ENGINE": "django.db.backends.sqlite3",
@@ -270,13 +273,13 @@ def database_in(folder: Path) -> Iterator[DatabaseWrapper]:
         },
     }
     mine = DatabaseWrapper(told, alias="default")
-    connections["default"] = mine
+    databases["default"] = mine
     try:
         call_command("migrate", verbosity=0)
         yield mine
     finally:
         mine.close()
-        connections["default"] = before
+        databases["default"] = before
 
 
 def missing_program() -> str:

@@ -68,17 +68,15 @@ class Following(FakeTelemetry):
 
 
 def _of(targets: Collection[Target]) -> FakeTelemetry:
-    since = datetime.now(UTC) - timedelta(hours=1)
+    """Return what each version did since an hour ago: each share from its acknowledged write on."""
     telemetry = FakeTelemetry()
+    begun = datetime.now(UTC) - timedelta(hours=1)
     for target in targets:
-        run = (
-            StepRun.objects.filter(rollout__service__name=target.service)
-            .exclude(written=None)
-            .order_by("-rollout", "-position")
-            .first()
-        )
-        share = (run.written or 0) / 100 if run else 0.0
         failing = 0.5 if target.service.startswith("bad") else 0.0
-        telemetry.run(target, "v1", Traffic(rps=RPS * (1 - share)), since=since)
-        telemetry.run(target, "v2", Traffic(rps=RPS * share, error_ratio=failing), since=since)
+        written = StepRun.objects.filter(rollout__service__name=target.service).exclude(started_at=None)
+        phases = [(run.started_at, (run.written or 0) / 100) for run in written.order_by("started_at")]
+        for since, share in [(begun, 0.0), *phases]:
+            assert since is not None
+            telemetry.run(target, "v1", Traffic(rps=RPS * (1 - share)), since=since)
+            telemetry.run(target, "v2", Traffic(rps=RPS * share, error_ratio=failing), since=since)
     return telemetry
