@@ -100,6 +100,8 @@ class PrometheusTelemetry:
         """Count consecutive windows of the past; see :class:`istio.telemetry.Telemetry`."""
         deadline = self._deadline()
         first = math.floor(start.timestamp() / step_seconds + 1) * step_seconds
+        if first > end.timestamp():
+            return {}  # not one whole window; Prometheus would refuse the range
         queries = questions_of([target], seconds=step_seconds, prefix=self._prefix, questions=questions)
         queries.pop(("remembered", target.source))
         splitting = self._instant(end, deadline=deadline)(queries.pop(("splitting",)))

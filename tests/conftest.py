@@ -7,14 +7,18 @@ from typing import Any
 import pytest
 from django.db import connections
 from django.test import TransactionTestCase
+from hypothesis import settings
 
 from portal import translations
 from releases.models import guards
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Compile the catalogue, so that tests in Chinese read what is committed."""
+    """Compile the catalogue, so that tests in Chinese read what is committed; examples may take their time."""
     translations.compile_if_stale()
+    # A deadline is a timed test: it fails on a busy machine and nowhere else.
+    settings.register_profile("weir", deadline=None)
+    settings.load_profile("weir")
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -84,8 +84,9 @@ def plain_surroundings(settings: Settings, tmp_path: Path) -> Iterator[None]:
 def world(db: None) -> Iterator[World]:
     mesh, telemetry = FakeMesh(*shop_objects()), FakeTelemetry()
     long_ago = timezone.now() - timedelta(hours=1)
-    target = Target(namespace="shop", service="order")
-    telemetry.run(target, "v1", Traffic(rps=20, error_ratio=0.01), since=long_ago)
+    for name in ("order", "product", "payment"):
+        target = Target(namespace="shop", service=name)
+        telemetry.run(target, "v1", Traffic(rps=20, error_ratio=0.01), since=long_ago)
     cluster = Cluster.objects.create(name="lab", prometheus_url="http://127.0.0.1:9090")
     policy = Policy.objects.create(name="demo", guard_allowed=True)
     Metric.objects.create(name="success-ratio", title="Success ratio", kind="ratio")

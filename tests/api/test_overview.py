@@ -41,6 +41,7 @@ def test_a_service_without_a_rollout_has_its_split_and_figures(world: World, bea
 
 
 def test_a_service_without_data_has_no_figures(world: World, bearer: Bearer) -> None:
+    world.telemetry.forget(Target(namespace="shop", service="product"))
     add_service("product", cluster=world.cluster, policy=world.policy)
     rows = {row["service"]["name"]: row for row in overview(bearer(world.viewer))["services"]}
     assert rows["product"]["metrics"] == {}

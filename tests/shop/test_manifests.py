@@ -165,7 +165,7 @@ def test_rollbacks_have_a_worker_of_their_own() -> None:
     }
 
     assert "--queues=rollback" in commands["weir-rollback-worker"]
-    assert "--queues=celery,rollback" in commands["weir-worker"]
+    assert "--queues=rollback,celery" in commands["weir-worker"]
 
 
 def test_nothing_selects_the_pods_of_another_part() -> None:
