@@ -15,9 +15,11 @@ from releases.domain import IllegalMove, LostRace
 from releases.domain.actor import Actor
 from releases.domain.reasons import Reason
 from releases.domain.states import Event, State, target
+from releases.domain.words import word
 from releases.flow.notify import notify
 from releases.flow.record import record
 from releases.models import Rollout
+from releases.said import said
 
 
 def move(
@@ -93,10 +95,11 @@ def change(rollout: Rollout, *, event: Event | None, **fields: Any) -> None:
     """Compare-and-set on the revision. Raises LostRace and leaves the instance as it was."""
     unchanged = Rollout.objects.filter(pk=rollout.pk, revision=rollout.revision)
     if not unchanged.update(revision=F("revision") + 1, **fields):
-        what = event.value.replace("_", " ") if event else "note"
-        raise LostRace(
-            f"Rollout {rollout} changed while this was being done ({what}); look at it again and decide again."
+        text = _(
+            "Rollout %(rollout)s changed while this was being done (%(what)s); look at it again and decide again."
         )
+        what = said(word(event)) if event else _("note")
+        raise LostRace(text % {"rollout": rollout, "what": what})
     rollout.revision += 1
     for name, value in fields.items():
         setattr(rollout, name, value)

@@ -15,12 +15,14 @@ from releases.domain import BadPlan, DomainError, IllegalMove, Stale
 from releases.domain.actor import Actor
 from releases.domain.states import Event, State, can
 from releases.domain.train import TRAIN_EVENTS, Order, joint_fingerprint, train_state
+from releases.domain.words import word
 from releases.flow.authorize import check_may, check_may_vote, person_of
 from releases.flow.perform import perform
 from releases.flow.record import record, record_refusal
 from releases.flow.request import create
 from releases.flow.train_turn import rollouts_of
 from releases.models import Rollout, RolloutPlan, Train, TrainMember
+from releases.said import said
 from services.models import Service, Version
 
 _DECISIONS = frozenset({Event.APPROVE, Event.REJECT, Event.REVOKE})
@@ -126,7 +128,7 @@ def _concerned(train: Train, event: Event, *, by: Actor, fingerprint: str) -> li
     if event not in TRAIN_EVENTS[state]:
         raise IllegalMove(
             _("Release train %(train)s is %(state)s, which does not go with %(event)s.")
-            % {"train": train, "state": state.replace("_", " "), "event": event.replace("_", " ")}
+            % {"train": train, "state": said(word(state)), "event": said(word(event))}
         )
     if event is Event.APPROVE and fingerprint != fingerprint_of_train(train, rows=rows):
         raise Stale(
