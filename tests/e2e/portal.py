@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any, Self
 
 import httpx
@@ -73,8 +74,15 @@ class Portal:
 
     def until(self, rollout: Json, *, states: set[str], seconds: float) -> Json:
         """Wait until the rollout is in one of the states; return it. Raises AssertionError."""
+        return self._until(rollout, lambda now: now["state"] in states, seconds=seconds)
+
+    def until_step(self, rollout: Json, *, step: int, seconds: float) -> Json:
+        """Wait until the traffic of a step, counted from 0, is on the mesh; return the rollout. Raises AssertionError."""
+        return self._until(rollout, lambda now: now["current_step"] == step, seconds=seconds)
+
+    def _until(self, rollout: Json, holds: Callable[[Json], bool], *, seconds: float) -> Json:
         deadline = time.monotonic() + seconds
-        while (now := self.get(f"rollouts/{rollout['id']}/"))["state"] not in states:
+        while not holds(now := self.get(f"rollouts/{rollout['id']}/")):
             assert time.monotonic() < deadline, f"{now['number']} is {now['state']}: {now['why']}"
             time.sleep(_POLL_SECONDS)
         return now

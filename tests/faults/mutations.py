@@ -1,4 +1,4 @@
-"""Break each invariant on purpose and see a test fail: ``python -m tests.faults.mutations``. Prints the table of the README.
+"""Break each invariant on purpose and see a test fail: ``python -m tests.faults.mutations [I1 ...]``. Prints the table of the README.
 
 Each mutation is one text in one file, changed in a copy of the tree; the named test must fail there. The tests themselves are
 run unchanged first: a test that fails anyway proves nothing.
@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -119,12 +120,13 @@ MUTATIONS = (
 )
 
 
-def main() -> int:
-    """Run every mutation; return 1 if one survives or its test fails without it."""
+def main(wanted: Collection[str]) -> int:
+    """Run every mutation, or those of the named invariants; return 1 if one survives or its test fails without it."""
     with tempfile.TemporaryDirectory(prefix="weir-mutations-") as name:
         tree = _copied(Path(name))
         print("| invariant | mutation | in | caught by | outcome |\n|---|---|---|---|---|", flush=True)
-        outcomes = [_tried(tree, mutation) for mutation in MUTATIONS]
+        chosen = [mutation for mutation in MUTATIONS if not wanted or mutation.invariant in wanted]
+        outcomes = [_tried(tree, mutation) for mutation in chosen]
     return 0 if all(outcome == "caught" for outcome in outcomes) else 1
 
 
@@ -168,4 +170,4 @@ def _copied(folder: Path) -> Path:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

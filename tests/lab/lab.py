@@ -21,7 +21,7 @@ from deploy.lab.load.survey import count_versions
 
 REPOSITORY = Path(__file__).parents[2]
 KUBECTL = Path(sys.executable).with_name("kubectl")
-START_SECONDS = 120.0
+START_SECONDS = 180.0
 DEADLINE_SECONDS = 15.0
 
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
 
+from tests.e2e.portal import Json, Portal
 from tests.lab.lab import REPOSITORY, RunningLab, running_lab
 
 pytestmark = [pytest.mark.lab, pytest.mark.enable_socket, pytest.mark.timeout(420)]
@@ -16,6 +21,10 @@ pytestmark = [pytest.mark.lab, pytest.mark.enable_socket, pytest.mark.timeout(42
 ROLES = {"requester", "approver", "second_approver", "operator", "auditor", "admin"}
 PROCESSES = {"worker", "beat", "web", "envoy", "prometheus", "redis", "api_server", "mesh_controller"}
 STORY_SECONDS = 300.0
+WEIGHTS = (10, 50)
+BAKE_SECONDS = 12
+STEP_SECONDS = 90.0
+"""A step may take so long on a machine that is busy with other things."""
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +32,25 @@ def weir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLab]:
     """Return a ready lab with a portal."""
     with running_lab(tmp_path_factory.mktemp("weir"), portal=True) as lab:
         yield lab
+
+
+@pytest.fixture
+def portal(weir: RunningLab) -> Iterator[Portal]:
+    """Return the lab's portal as its accounts use it."""
+    with Portal(weir.facts) as portal:
+        yield portal
+
+
+@pytest.fixture
+def rollout(weir: RunningLab, portal: Portal) -> Iterator[Json]:
+    """Return an approved release of payment, which nobody else of this story touches."""
+    if not portal.get("versions/", service="payment", name="v2")["results"]:
+        containers = weir.live("deployment", "payment-v2")["spec"]["template"]["spec"]["containers"]
+        portal.post("versions/", by="requester", service="payment", name="v2", image=containers[0]["image"])
+    plan = portal.plan("drill", steps=[(weight, BAKE_SECONDS) for weight in WEIGHTS])
+    rollout = portal.approve(portal.ask("payment", plan=plan))
+    yield rollout
+    portal.end(rollout)
 
 
 def test_lab_json_is_what_outside_programs_need(weir: RunningLab) -> None:
@@ -60,3 +88,47 @@ def test_the_story_ends_well(weir: RunningLab) -> None:
     assert told.stdout.rstrip().endswith("both releases ended as they should")
     product = weir.live("virtualservice", "product")["spec"]["http"][-1]["route"]
     assert {one["destination"]["subset"]: one.get("weight", 100) for one in product}["v2"] == 100
+
+
+def test_a_worker_killed_in_the_middle_of_a_step_skips_and_repeats_nothing(
+    weir: RunningLab, portal: Portal, rollout: Json
+) -> None:
+    portal.until_step(rollout, step=1, seconds=2 * STEP_SECONDS)
+    killed = weir.facts["processes"]["worker"]
+    os.kill(killed, signal.SIGKILL)
+    restarted = weir.run("restart", "worker")
+    assert restarted.returncode == 0, restarted.stdout + restarted.stderr
+    assert weir.facts["processes"]["worker"] != killed
+    ended = portal.until(rollout, states={"completed", "rolled_back", "paused"}, seconds=2 * STEP_SECONDS)
+    assert ended["state"] == "completed", ended["why"]
+    assert payment_weights(weir, subset=rollout["candidate"]["name"]) == [*WEIGHTS, 100]
+
+
+def test_a_weight_edited_with_kubectl_stops_a_rollout(
+    weir: RunningLab, portal: Portal, rollout: Json
+) -> None:
+    portal.until_step(rollout, step=0, seconds=STEP_SECONDS)
+    routes = len(weir.live("virtualservice", "payment")["spec"]["http"]) - 1
+    edit = [
+        {"op": "replace", "path": f"/spec/http/{routes}/route/{place}/weight", "value": 50}
+        for place in (0, 1)
+    ]
+    weir.kubectl("patch", "virtualservice", "payment", "--type", "json", "-p", json.dumps(edit))
+    paused = portal.until(rollout, states={"paused", "completed", "rolled_back"}, seconds=STEP_SECONDS)
+    assert (paused["state"], paused["reason_code"]) == ("paused", "drifted"), paused["why"]
+    portal.post(f"rollouts/{rollout['id']}/rollback/", by="operator", reason="Somebody else is at it.")
+    portal.until(rollout, states={"rolled_back"}, seconds=STEP_SECONDS)
+    assert payment_weights(weir, subset=rollout["candidate"]["name"])[-1] == 0
+
+
+def payment_weights(lab: RunningLab, *, subset: str) -> list[int]:
+    """Return the subset's weight after each write of Weir's that changed payment's routes, oldest first."""
+    query = "verb=update&kind=VirtualService"
+    records: list[Any] = httpx.get(f"{lab.facts['writes']}?{query}", timeout=15, trust_env=False).json()
+    return [
+        int(one.get("weight", 100))
+        for record in records
+        if record["name"] == "payment" and record["before"] != record["after"] and not record["dry_run"]
+        for one in record["body"]["spec"]["http"][-1]["route"]
+        if one["destination"]["subset"] == subset
+    ]
