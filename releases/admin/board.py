@@ -56,6 +56,8 @@ def board_context(request: HttpRequest, context: dict[str, Any]) -> dict[str, An
     now = database_now()
     context |= {
         "changes": selectors.changes_waiting_for(user),
+        "proposals": selectors.proposals_waiting_for(user),
+        "emergencies": list(selectors.emergencies()),
         "overdue": list(selectors.reviews_overdue(now=now)),
         "calendar": _calendar(now=now),
         "signed": SignedHead.objects.order_by("-seq").first(),

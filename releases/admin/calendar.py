@@ -7,18 +7,27 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_POST
 
 from releases import flow, selectors
 from releases.admin.actor import actor_of, may
 from releases.admin.base import OperationsAdmin
+from releases.admin.widgets import MomentInput
+from releases.domain import BadPlan, DomainError
 from releases.domain.roles import Action
-from releases.models import Freeze, Holiday, Proposal, ReleaseWindow
+from releases.models import Freeze, Holiday, Proposal, ReleaseWindow, RolloutPlan
+from releases.said import said_of
 from releases.templatetags.weir import moment
+from services.models import Cluster, Service
 
 WINDOW_FIELDS = ("name", "reason", "service", "cluster", "starts_at", "ends_at", "time_zone", "rule", "days")
 
@@ -58,6 +67,24 @@ class ProposalForm(_ProposalForm):
     )
 
 
+class StandardForm(forms.Form):
+    """A plan that shall need no vote on one service, within bounds."""
+
+    plan = forms.ModelChoiceField(
+        label=gettext_lazy("Plan"),
+        queryset=RolloutPlan.objects.order_by("name"),
+        help_text=gettext_lazy("As it is now: editing it later ends what was approved."),
+    )
+    service = forms.ModelChoiceField(label=gettext_lazy("Service"), queryset=Service.objects.order_by("name"))
+    max_weight = forms.IntegerField(
+        label=gettext_lazy("Highest weight"), min_value=1, max_value=100, initial=100
+    )
+    valid_until = forms.DateTimeField(
+        label=gettext_lazy("Valid until"), widget=MomentInput, help_text=gettext_lazy("Within a year.")
+    )
+    why = forms.CharField(label=gettext_lazy("Reason"), widget=forms.Textarea(attrs={"rows": 3}))
+
+
 class CalendarAdmin(OperationsAdmin[Any]):
     """Read by all, written by who may edit the calendar."""
 
@@ -66,6 +93,25 @@ class CalendarAdmin(OperationsAdmin[Any]):
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return may(request, Action.EDIT_CALENDAR)
+
+
+@require_POST
+def press_red_button(request: HttpRequest) -> HttpResponse:
+    """Stop a service (``service-7``), a cluster (``cluster-1``) or, with an empty place, everything."""
+    kind, _dash, key = request.POST.get("where", "").partition("-")
+    service = get_object_or_404(Service, pk=key) if kind == "service" and key.isdigit() else None
+    cluster = get_object_or_404(Cluster, pk=key) if kind == "cluster" and key.isdigit() else None
+    if kind and service is None and cluster is None:
+        raise Http404
+    why = request.POST.get("reason", "")
+    try:
+        made = flow.press_red_button(by=actor_of(request), why=why, service=service, cluster=cluster)
+    except DomainError as error:
+        messages.error(request, said_of(error))
+    else:
+        told = _("Nothing moves forward on %(where)s until the freeze is lifted. Rolling back always may.")
+        messages.warning(request, told % {"where": made.scope})
+    return HttpResponseRedirect(reverse("admin:releases_freeze_changelist"))
 
 
 @admin.register(Freeze)
@@ -86,6 +132,19 @@ class FreezeAdmin(CalendarAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Freeze]:
         return selectors.freezes()
+
+    def get_urls(self) -> list[URLPattern]:
+        press = self.admin_site.admin_view(press_red_button)
+        return [path("red-button/", press, name="releases_freeze_red_button"), *super().get_urls()]
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """The list, with the red button for whom a role grants it."""
+        places = {
+            "may_press": may(request, Action.PRESS_RED_BUTTON),
+            "services": Service.objects.order_by("name"),
+            "clusters": Cluster.objects.order_by("name"),
+        }
+        return super().changelist_view(request, {**(extra_context or {}), **places})
 
     def save_model(self, request: HttpRequest, obj: Freeze, form: Any, change: bool) -> None:
         by, given = actor_of(request), form.cleaned_data
@@ -182,6 +241,31 @@ class ProposalAdmin(OperationsAdmin[Proposal]):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Proposal]:
         return selectors.proposals()
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return may(request, Action.EDIT_PLANS)
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Propose a standard change. Other proposals begin where what they change is shown."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        form = StandardForm(request.POST or None, initial={"plan": request.GET.get("plan")})
+        if form.is_valid():
+            try:
+                made = flow.propose_standard(by=actor_of(request), **form.cleaned_data)
+            except BadPlan as error:
+                form.add_error(error.field if error.field in form.fields else None, said_of(error))
+            except DomainError as error:
+                form.add_error(None, said_of(error))
+            else:
+                told = _("%(proposal)s waits for a second person.") % {"proposal": made}
+                self.message_user(request, told, messages.WARNING)
+                return HttpResponseRedirect(reverse("admin:releases_proposal_changelist"))
+        title = _("Propose a standard change")
+        context = {**self.admin_site.each_context(request), "title": title, "form": form, "opts": self.opts}
+        return TemplateResponse(request, "releases/standard_form.html", context)
 
     def has_change_permission(self, request: HttpRequest, obj: Proposal | None = None) -> bool:
         """Who may decide ``flow`` says, with the reason; what is decided is only read."""

@@ -49,7 +49,7 @@ class RolloutForm(forms.Form):
     impact = forms.CharField(
         label=_("Impact"),
         widget=forms.Textarea(attrs={"rows": 2}),
-        help_text=_("Who and what is touched; a change of schema or data belongs here."),
+        help_text=_("Who and what is touched."),
     )
     test_evidence = forms.CharField(
         label=_("Test evidence"),
@@ -60,6 +60,17 @@ class RolloutForm(forms.Form):
         label=_("Rollback note"),
         widget=forms.Textarea(attrs={"rows": 2}),
         help_text=_("What a rollback leaves behind. The traffic itself goes back in one write."),
+    )
+    changes_data = forms.BooleanField(
+        label=_("Changes a schema or data"),
+        required=False,
+        help_text=_("Both versions run side by side on it: say below how that works."),
+    )
+    compatibility_note = forms.CharField(
+        label=_("Compatibility note"),
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text=_("How the old and the new version live with the change. Needed where there is one."),
     )
     start_at = forms.DateTimeField(
         label=_("Start at"),
@@ -80,11 +91,21 @@ class RolloutForm(forms.Form):
         self._offer("candidate", versions)
         self._offer("plan", RolloutPlan.objects.order_by("name"))
         for field in self.fields.values():
-            field.widget.attrs["class"] = "input"
+            if not isinstance(field, forms.BooleanField):
+                field.widget.attrs["class"] = "input"
 
     def _offer(self, name: str, rows: QuerySet[Any]) -> None:
         field = cast("forms.ModelChoiceField[Any]", self.fields[name])
         field.queryset = rows
+
+    def clean(self) -> dict[str, Any]:
+        """Ask for the note where it is needed, before ``flow`` would at the submission."""
+        given = super().clean() or self.cleaned_data
+        if given.get("changes_data") and not given.get("compatibility_note", "").strip():
+            self.add_error(
+                "compatibility_note", _("A change of schema or data says how both versions live with it.")
+            )
+        return given
 
     def refuse(self, error: BadPlan) -> None:
         """Show what ``flow`` refused beside the field it names."""

@@ -8,6 +8,7 @@ from django.contrib import admin
 from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
+from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.html import format_html
@@ -15,6 +16,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from releases import selectors
+from releases.admin import trail
 from releases.admin.actor import may
 from releases.admin.base import OperationsAdmin
 from releases.domain.roles import Action
@@ -83,6 +85,19 @@ class AuditEventAdmin(RecordAdmin[AuditEvent]):
 
     def has_view_permission(self, request: HttpRequest, obj: AuditEvent | None = None) -> bool:
         return may(request, Action.READ_AUDIT)
+
+    def get_urls(self) -> list[URLPattern]:
+        wrap = self.admin_site.admin_view
+        own = [
+            path("verify/", wrap(trail.verify), name="releases_auditevent_verify"),
+            path("export/<slug:format_>/", wrap(trail.export), name="releases_auditevent_export"),
+        ]
+        return own + super().get_urls()
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """The list, with what an auditor does to all of it."""
+        mine = {"may_export": may(request, Action.EXPORT_AUDIT)}
+        return super().changelist_view(request, {**(extra_context or {}), **mine})
 
     @admin.display(description=_("what"))
     def what(self, event: AuditEvent) -> SafeString:

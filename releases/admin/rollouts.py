@@ -19,7 +19,8 @@ from releases import flow, selectors
 from releases.admin.actor import actor_of, may, person
 from releases.admin.base import OperationsAdmin
 from releases.admin.board import health_fragment
-from releases.admin.decision import rehearsal, views
+from releases.admin.decision import emergency, rehearsal, views
+from releases.admin.decision.rows import page_of, rollout_or_404
 from releases.admin.filters import MineFilter
 from releases.admin.forms import RolloutForm
 from releases.domain import BadPlan, DomainError
@@ -36,6 +37,8 @@ _DRAFT_FIELDS = (
     "impact",
     "test_evidence",
     "rollback_note",
+    "changes_data",
+    "compatibility_note",
     "start_at",
     "ticket",
 )
@@ -70,6 +73,8 @@ class RolloutAdmin(OperationsAdmin[Rollout]):
                 wrap(rehearsal.watch_rehearsal),
                 name="releases_rollout_rehearsal",
             ),
+            path("<str:object_id>/emergency/", wrap(emergency.declare), name="releases_rollout_emergency"),
+            path("<str:object_id>/review/", wrap(emergency.review), name="releases_rollout_review"),
             path("<str:object_id>/edit/", wrap(self.edit_view), name="releases_rollout_edit"),
         ]
         return own + super().get_urls()
@@ -111,7 +116,7 @@ class RolloutAdmin(OperationsAdmin[Rollout]):
         """The decision page. It changes nothing: events are posted to their own address."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        return views.look(request, views.rollout_or_404(object_id), admin=self)
+        return views.look(request, rollout_or_404(object_id), admin=self)
 
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
@@ -132,12 +137,12 @@ class RolloutAdmin(OperationsAdmin[Rollout]):
                     request,
                     _("%(rollout)s is a draft. Read what it would do, then submit it.") % {"rollout": made},
                 )
-                return HttpResponseRedirect(views.page_of(made))
+                return HttpResponseRedirect(page_of(made))
         return self._form(request, form, title=_("Ask for a rollout"), rollout=None)
 
     def edit_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Change a draft. Whoever does so cannot approve it."""
-        rollout = views.rollout_or_404(object_id)
+        rollout = rollout_or_404(object_id)
         if not selectors.may(person(request), Event.EDIT, rollout.service):
             raise PermissionDenied
         form = RolloutForm(
@@ -155,7 +160,7 @@ class RolloutAdmin(OperationsAdmin[Rollout]):
                 form.add_error(None, said_of(error))
             else:
                 self.message_user(request, _("%(rollout)s was changed.") % {"rollout": rollout})
-                return HttpResponseRedirect(views.page_of(rollout))
+                return HttpResponseRedirect(page_of(rollout))
         return self._form(request, form, title=_("Edit %(rollout)s") % {"rollout": rollout}, rollout=rollout)
 
     def _form(

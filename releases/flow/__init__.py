@@ -21,7 +21,7 @@ from releases.flow.calendar import (
 )
 from releases.flow.catalogue import VersionConflict, register_version, save_catalogue
 from releases.flow.deliver import deliver, due_deliveries, retry_delivery
-from releases.flow.emergency import release_in_emergency, review_emergency
+from releases.flow.emergency import SHORTEST_REASON, release_in_emergency, review_emergency
 from releases.flow.exports import begin_evidence_pack, begin_export
 from releases.flow.four_eyes import agree, propose, refuse, withdraw_proposal
 from releases.flow.freezes import create_freeze, press_red_button
@@ -56,6 +56,7 @@ from releases.flow.trains import Asked, Statements, create_train, fingerprint_of
 from releases.flow.verify import verify_chain
 
 __all__ = [
+    "SHORTEST_REASON",
     "Asked",
     "Report",
     "Statements",

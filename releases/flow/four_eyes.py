@@ -40,6 +40,11 @@ _RULES: Mapping[Proposal.Kind, _Rule] = {
 }
 
 
+def grants_to_agree(proposal: Proposal) -> tuple[Action | Event, ...]:
+    """Return the grants of which any one makes somebody else the second person."""
+    return _RULES[Proposal.Kind(proposal.kind)].agree
+
+
 @transaction.atomic
 def propose(
     kind: Proposal.Kind,
@@ -121,7 +126,7 @@ def check_may_decide(proposal: Proposal, *, by: Actor) -> None:
         raise NotAllowed(_("You asked for this change, so somebody else has to decide."))
     service = proposal.service or (proposal.freeze.service if proposal.freeze else None)
     service = service or (proposal.rollout.service if proposal.rollout else None)
-    check_may_any(_RULES[Proposal.Kind(proposal.kind)].agree, by=by, service=service)
+    check_may_any(grants_to_agree(proposal), by=by, service=service)
 
 
 def _decide(proposal: Proposal, state: Proposal.State, *, by: Actor, why: str) -> Proposal:

@@ -10,6 +10,7 @@ from releases.selectors.calendar import (
     exported,
     freezes,
     proposals,
+    proposals_waiting_for,
     schedule_forecast,
     unknown_years_sentence,
     windows,
@@ -18,11 +19,12 @@ from releases.selectors.events import AllowedEvent, allowed_events, may
 from releases.selectors.experiments import experiments
 from releases.selectors.health import HealthItem, health
 from releases.selectors.news import Item, News, Place, newest_place, news_after
-from releases.selectors.packs import as_csv, as_jsonl, evidence_pack
+from releases.selectors.packs import as_csv, as_jsonl, evidence_pack, heads_as_jsonl
 from releases.selectors.preview import Preview, StepPreview, preview
 from releases.selectors.rehearsals import blindness, rehearsal_of, rehearsal_sentence
 from releases.selectors.rows import (
     due_rollouts,
+    emergencies,
     latest_verdict,
     reviews_overdue,
     rollouts,
@@ -68,10 +70,12 @@ __all__ = [
     "changes_waiting_for",
     "conflict_sentence",
     "due_rollouts",
+    "emergencies",
     "evidence_pack",
     "experiments",
     "exported",
     "freezes",
+    "heads_as_jsonl",
     "health",
     "latest_verdict",
     "may",
@@ -80,6 +84,7 @@ __all__ = [
     "preview",
     "preview_change",
     "proposals",
+    "proposals_waiting_for",
     "rehearsal_of",
     "rehearsal_sentence",
     "reviews_overdue",

@@ -64,6 +64,12 @@ def as_csv(events: QuerySet[AuditEvent]) -> Iterator[str]:
     yield buffer.getvalue()
 
 
+def heads_as_jsonl() -> Iterator[str]:
+    """Yield the signed heads as the verifier reads them, oldest first, one a line."""
+    for head in own_heads():
+        yield _dump(head) + "\n"
+
+
 def evidence_pack(rollout: Rollout) -> bytes:
     """Return the ZIP of one rollout: events with the chain they stand in, heads, votes, verdicts, snapshots, verifier."""
     files = {

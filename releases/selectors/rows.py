@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Prefetch, Q, QuerySet
 from django.db.models.functions import Now
 
 from releases.domain.roles import RoleName, allows
-from releases.domain.states import Event, State
+from releases.domain.states import LIVE, Event, State
 from releases.models import (
     Approval,
     EmergencyRelease,
@@ -74,6 +74,12 @@ def reviews_overdue(*, now: datetime) -> QuerySet[EmergencyRelease]:
     return open_reviews.select_related("rollout__service", "rollout__candidate", "declared_by").order_by(
         "due_at"
     )
+
+
+def emergencies() -> QuerySet[EmergencyRelease]:
+    """Return the emergency releases that are live or not reviewed yet, the next review first."""
+    rows = EmergencyRelease.objects.filter(Q(reviewed_at=None) | Q(rollout__state__in=LIVE))
+    return rows.select_related("rollout__service", "rollout__candidate", "declared_by").order_by("due_at")
 
 
 def waiting_for(user: User) -> list[Rollout]:

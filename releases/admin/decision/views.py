@@ -19,7 +19,9 @@ from istio.mesh import MeshError
 from releases import flow, selectors
 from releases.admin.actor import actor_of, person
 from releases.admin.decision.buttons import buttons_of
+from releases.admin.decision.emergency import emergency_panel
 from releases.admin.decision.page import decision_page
+from releases.admin.decision.rows import page_of, rollout_or_404
 from releases.admin.decision.trial import destinations, read_headers
 from releases.domain import DomainError, PasswordNeeded
 from releases.domain.states import Event
@@ -31,15 +33,6 @@ if TYPE_CHECKING:
     from releases.admin.rollouts import RolloutAdmin
 
 TEMPLATE = "releases/decision/page.html"
-
-
-def rollout_or_404(rollout_id: str) -> Rollout:
-    """Return the rollout with everything joined. Raises Http404."""
-    rows = selectors.rollouts().prefetch_related("approvals__by__groups", "service__policy__required_groups")
-    found = rows.filter(pk=rollout_id).first() if rollout_id.isdigit() else None
-    if found is None:
-        raise Http404
-    return found
 
 
 def look(request: HttpRequest, rollout: Rollout, *, admin: RolloutAdmin) -> HttpResponse:
@@ -56,6 +49,7 @@ def look(request: HttpRequest, rollout: Rollout, *, admin: RolloutAdmin) -> Http
         "asks_comment": any(button.asks == "comment" for button in buttons),
         "why": selectors.why(rollout),
         "weight_now": page.weight_now,
+        "emergency": emergency_panel(rollout, user=person(request)),
         "time_zone": timezone.get_current_timezone_name(),
     }
     return TemplateResponse(request, TEMPLATE, context)
@@ -124,11 +118,6 @@ def cause(request: HttpRequest, object_id: str, slug: str) -> HttpResponse:
         _("%(rollout)s: %(done)s. %(why)s") % {"rollout": moved, "done": done, "why": selectors.why(moved)},
     )
     return HttpResponseRedirect(page_of(moved))
-
-
-def page_of(rollout: Rollout) -> str:
-    """The address of the decision page."""
-    return reverse("admin:releases_rollout_change", args=[rollout.pk])
 
 
 def _weight(request: HttpRequest) -> int | None:
