@@ -22,6 +22,7 @@ from istio.checks import (
 from istio.checks.check import Check
 from istio.checks.facts import CheckFacts
 from istio.checks.finding import Finding, Severity
+from istio.checks.request import REQUEST_CHECKS
 from istio.documents import TrafficError, describe
 from istio.sentence import Sentence, message_of
 
@@ -77,6 +78,12 @@ def as_markdown() -> str:
             f"| {check.code} | {check.title} | {check.worst} | {check.finds} | {check.remedy} |"
             for check in CHECKS
         ),
+        "",
+        "Two more are made when a rollout is submitted; they need Prometheus and the API server, not only documents.",
+        "",
+        "| Code | Check | Finds | What to do |",
+        "|---|---|---|---|",
+        *(f"| {check.code} | {check.title} | {check.finds} | {check.remedy} |" for check in REQUEST_CHECKS),
     ]
     return "\n".join(lines) + "\n"
 

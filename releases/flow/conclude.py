@@ -17,6 +17,7 @@ from releases.domain import LostRace
 from releases.domain.actor import Actor
 from releases.domain.reasons import Reason
 from releases.domain.states import Event, State
+from releases.flow.authority import verdict_behind
 from releases.flow.calibrate import learn_from
 from releases.flow.content import ended
 from releases.flow.mesh_write import put, settle
@@ -93,6 +94,7 @@ def begin_roll_back(
                 params=params,
                 wake=clock(),
                 leased_until=clock() + timedelta(seconds=lease_seconds),
+                after=verdict_behind(rollout, reason=reason),
             )
         except LostRace:
             rollout.refresh_from_db()
@@ -179,7 +181,18 @@ def pause(
     now = clock()
     with transaction.atomic():
         # The row first: whoever acknowledges a write meanwhile waits for it, and then sees the pause.
-        move(rollout, event, by=by, why=why, reason=reason, params=params, wake=wake or now, **columns)
+        told = verdict_behind(rollout, reason=reason)
+        move(
+            rollout,
+            event,
+            by=by,
+            why=why,
+            reason=reason,
+            params=params,
+            wake=wake or now,
+            after=told,
+            **columns,
+        )
         for run in StepRun.objects.filter(rollout=rollout, outcome=StepRun.Outcome.BAKING).exclude(
             bake_until=None
         ):

@@ -19,6 +19,7 @@ from istio.mesh import VIRTUAL_SERVICE, Manifest, Mesh, Ref
 from releases.clock import Clock
 from releases.domain.actor import Actor
 from releases.domain.states import State
+from releases.flow.authority import authority_of
 from releases.flow.content import owned_parts, with_candidate_subset
 from releases.flow.move import change
 from releases.flow.record import record
@@ -111,7 +112,8 @@ def acknowledge(rollout: Rollout, *, after: Manifest, by: Actor, at: datetime) -
     for name, value in fields.items():
         setattr(rollout, name, value)
     if mine and after != intent["before"]:
-        record("mesh_write", by=by, obj=rollout, why=intent["why"], before=intent["before"], after=after)
+        told = {**after, "authorised_by": authority_of(rollout)}
+        record("mesh_write", by=by, obj=rollout, why=intent["why"], before=intent["before"], after=told)
     if mine and position is not None:
         _begin_bake(rollout, position=position, weight=intent["weight"], at=at)
     return mine

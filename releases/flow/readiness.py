@@ -7,6 +7,7 @@ from datetime import datetime
 from django.utils.translation import gettext as _
 
 from istio.checks import Finding, Severity
+from istio.checks.request import NO_WAY_BACK, UNMEASURED
 from istio.mesh import Manifest, Rejected
 from istio.telemetry import TelemetryError
 from releases.domain import BadPlan, Blocked
@@ -42,7 +43,7 @@ def check_measured(rollout: Rollout, *, now: datetime) -> None:
         message = _(
             "No guard metric of %(service)s had data in the last hour, so nothing could be judged."
         ) % {"service": rollout.service}
-        raise _blocked("WEIR0003", path="/metrics", message=message + said)
+        raise _blocked(UNMEASURED.code, path="/metrics", message=message + said)
 
 
 def rehearse_roll_back(rollout: Rollout, *, virtual_service: Manifest) -> None:
@@ -54,7 +55,9 @@ def rehearse_roll_back(rollout: Rollout, *, virtual_service: Manifest) -> None:
         message = _("The rollback could not be written, so nothing may begin: %(error)s") % {
             "error": said_of(error)
         }
-        raise _blocked("WEIR0004", path=str(rollout.service.virtual_service_ref), message=message) from error
+        raise _blocked(
+            NO_WAY_BACK.code, path=str(rollout.service.virtual_service_ref), message=message
+        ) from error
 
 
 def _blocked(code: str, *, path: str, message: str) -> Blocked:

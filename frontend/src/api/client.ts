@@ -2,6 +2,7 @@
 import createClient, { type Middleware } from 'openapi-fetch'
 import type { paths } from './contract'
 import { noteServerTime } from './clock'
+import { sendConfirmed } from './password'
 import { asProblem, problemFrom } from './problem'
 
 let freshToken = ''
@@ -33,8 +34,7 @@ const session: Middleware = {
 export const api = createClient<paths>({
   baseUrl: '/',
   credentials: 'same-origin',
-  // Looked up at each call: whoever replaces fetch later (tests, tracing) is asked too.
-  fetch: (request) => globalThis.fetch(request),
+  fetch: sendConfirmed,
 })
 api.use(session)
 

@@ -20,7 +20,8 @@ export function fakePortal(answers: Record<string, Answer>): { received: Receive
     received.push({ method: request.method, path, headers: request.headers, body: text.startsWith('{') ? JSON.parse(text) : text })
     const answer = answers[`${request.method} ${path}`] ?? { status: 404, body: { code: 'not_found', detail: 'Not found.', errors: [] } }
     if (answer === 'unreachable') throw new TypeError('Failed to fetch')
-    return new Response(JSON.stringify(answer.body), { status: answer.status ?? 200, headers: { 'Content-Type': 'application/json' } })
+    const status = answer.status ?? 200
+    return new Response(status === 204 ? null : JSON.stringify(answer.body), { status, headers: { 'Content-Type': 'application/json' } })
   }
   onTestFinished(() => void (globalThis.fetch = real))
   return { received, answers }

@@ -37,3 +37,9 @@ export function filterFrom(fields: Fields): AuditFilter {
   const known = OUTCOMES.find((one) => one === outcome)
   return { ...words, ...(known ? { outcome: known } : {}), ...(from ? { since: from } : {}), ...(to ? { until: to } : {}) }
 }
+
+/** The trail as a file, of what the filters let through. */
+export function exportHref(format: 'csv' | 'jsonl', fields: Fields): string {
+  const asked = Object.entries(filterFrom(fields)).map(([name, value]): [string, string] => [name, String(value)])
+  return `/api/v1/audit/export/?${new URLSearchParams([['format', format], ...asked]).toString()}`
+}

@@ -221,3 +221,6 @@ export function dots(rollout: Pick<Rollout, 'state' | 'weights' | 'currentStep' 
 
 /** The decision page stands in the admin: approving means having seen the difference of the rendered objects. */
 export const decisionHref = (id: number): string => `/admin/releases/rollout/${id}/change/`
+
+/** Everything about one rollout as a ZIP that verifies itself. */
+export const evidenceHref = (id: number): string => `/api/v1/rollouts/${id}/evidence.zip`
