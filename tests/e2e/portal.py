@@ -39,6 +39,10 @@ class Portal:
         """Change something as an account. Raises AssertionError with the refusal."""
         return self._answer("PATCH", path, by=by, json=body)
 
+    def delete(self, path: str, *, by: str) -> None:
+        """Remove something as an account. Raises AssertionError with the refusal."""
+        self._answer("DELETE", path, by=by)
+
     def plan(self, name: str, *, steps: list[tuple[int, int]], gate: str = "auto") -> str:
         """Make sure that there is a plan of (weight, seconds of bake), measured every second; return its name."""
         if not self.get("plans/", name=name)["results"]:
@@ -101,5 +105,5 @@ class Portal:
         headers = {"authorization": f"Bearer {self._tokens[by]}", "accept-language": "en"}
         response = self._client.request(method, path, headers=headers, **request)
         assert response.is_success, f"{method} {path}: {response.status_code} {response.text}"
-        answer: Json = response.json()
+        answer: Json = response.json() if response.content else {}
         return answer

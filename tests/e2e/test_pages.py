@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
 
 import pytest
+from playwright.sync_api import expect
 
-from tests.e2e.people import PHONE, Look, Visitor
+from tests.e2e.people import PHONE, WIDE, Browsers, Look, Visitor
 from tests.e2e.portal import Portal
+from tests.e2e.scene import Scene, scene
 
 # Each page twice: between them the two looks have both themes, both languages and both widths.
 LOOKS = [Look(), Look(language="zh-hans", theme="dark", width=PHONE)]
@@ -17,14 +21,35 @@ DASHBOARD = {
     "services": "/services",
     "service": "/services/1",
     "rollout": "/rollouts/{rollout}",
+    "rules": "/services/{order}/rules",
+    "experiments": "/experiments",
+    "experiment": "/experiments/{experiment}",
+    "calendar": "/calendar",
     "audit": "/audit",
     "missing": "/nowhere",
 }
 ADMIN = {
     "board": "/admin/",
+    "approvals": "/admin/releases/rollout/?mine=needs-me",
     "rollouts": "/admin/releases/rollout/",
     "decision": "/admin/releases/rollout/{rollout}/change/",
+    "decision-live": "/admin/releases/rollout/{experiment}/change/",
     "rollout-new": "/admin/releases/rollout/add/",
+    "changes": "/admin/releases/trafficchange/",
+    "change": "/admin/releases/trafficchange/{change}/change/",
+    "freezes": "/admin/releases/freeze/",
+    "freeze": "/admin/releases/freeze/{freeze}/change/",
+    "freeze-new": "/admin/releases/freeze/add/",
+    "windows": "/admin/releases/releasewindow/",
+    "window": "/admin/releases/releasewindow/{window}/change/",
+    "holidays": "/admin/releases/holiday/",
+    "holiday": "/admin/releases/holiday/{holiday}/change/",
+    "proposals": "/admin/releases/proposal/",
+    "proposal": "/admin/releases/proposal/{proposal}/change/",
+    "channels": "/admin/releases/notificationchannel/",
+    "channel": "/admin/releases/notificationchannel/1/change/",
+    "outbox": "/admin/releases/delivery/",
+    "message": "/admin/releases/delivery/1/change/",
     "plans": "/admin/releases/rolloutplan/",
     "plan": "/admin/releases/rolloutplan/1/change/",
     "plan-new": "/admin/releases/rolloutplan/add/",
@@ -32,35 +57,43 @@ ADMIN = {
     "admin-service": "/admin/services/service/1/change/",
     "versions": "/admin/services/version/",
     "policy": "/admin/services/policy/1/change/",
+    "clusters": "/admin/services/cluster/",
+    "metrics": "/admin/services/metric/",
+    "policies": "/admin/services/policy/",
+    "snapshots": "/admin/releases/metricsnapshot/",
+    "verdicts": "/admin/releases/verdict/",
     "users": "/admin/releases/user/",
     "user": "/admin/releases/user/1/change/",
     "tokens": "/admin/releases/apitoken/",
     "token-new": "/admin/releases/apitoken/add/",
     "audit-events": "/admin/releases/auditevent/",
     "audit-event": "/admin/releases/auditevent/1/change/",
+    "roles": "/admin/releases/role/",
+    "groups": "/admin/auth/group/",
     "password": "/admin/password_change/",
+    "confirm": "/confirm/?next=/admin/",
 }
 
-ASKS = {"rollout-new": "requester", "plan-new": "requester"}
-"""Who opens the page, if not the administrator: asking for a release takes the role."""
+ASKS = {"rollout-new": "requester", "plan-new": "requester", "change": "approver", "approvals": "approver"}
+"""Who opens the page, if not the administrator: asking for a release takes the role, and so does deciding."""
 
 
-@pytest.fixture(scope="session")
-def rollout(portal: Portal) -> int:
-    """Return the id of a release that is over, with snapshots and verdicts to show."""
-    asked = portal.ask("payment", plan=portal.plan("e2e short", steps=[(50, 3), (100, 2)]))
-    portal.approve(asked)
-    portal.until(asked, states={"completed"}, seconds=60)
-    return int(asked["id"])
+@pytest.fixture(scope="module")
+def shown(portal: Portal, browsers: Browsers) -> Iterator[Scene]:
+    """Return what there is to show; nothing of it holds up the stories of other files."""
+    admin = browsers.open("admin", look=Look())
+    with scene(portal, admin=admin) as made:
+        yield made
+    admin.close()
 
 
 @pytest.mark.parametrize("look", LOOKS, ids=str)
 @pytest.mark.parametrize("name", [*DASHBOARD, *ADMIN])
 def test_a_page_has_no_barrier_and_nothing_sticks_out(
-    visit: Callable[..., Visitor], rollout: int, name: str, look: Look
+    visit: Callable[..., Visitor], shown: Scene, name: str, look: Look
 ) -> None:
     visitor = visit(ASKS.get(name, "admin"), look)
-    visitor.go(({**DASHBOARD, **ADMIN})[name].format(rollout=rollout))
+    visitor.go(({**DASHBOARD, **ADMIN})[name].format(**asdict(shown)))
     visitor.shoot(name)
     assert visitor.barriers() == []
     assert visitor.sticks_out() == 0
@@ -75,17 +108,57 @@ def test_the_log_in_page_has_no_barrier(visit: Callable[..., Visitor], look: Loo
     assert visitor.sticks_out() == 0
 
 
-def test_a_person_comes_from_the_dashboard_to_the_admin_and_back(visit: Callable[..., Visitor]) -> None:
-    visitor = visit("approver")
-    page = visitor.go("/")
-    for name, heading in [
-        ("Approvals", "Rollouts"),
-        ("Plans", "Rollout plans"),
-        ("Operations", "Operations"),
-        ("Services", "Services"),
-        ("Audit", "Audit"),
-        ("Overview", "Overview"),
-    ]:
-        page.get_by_role("navigation").get_by_role("link", name=name).first.click()
+@pytest.mark.parametrize("path", ["/", "/admin/"], ids=["dashboard", "admin"])
+@pytest.mark.parametrize("width", [320, 768, 1024, 1100, 1200, 1280])
+def test_the_bar_fits_every_window(visit: Callable[..., Visitor], path: str, width: int) -> None:
+    visitor = visit("approver", Look(width=width))
+    page = visitor.go(path)
+    assert visitor.sticks_out() == 0
+    assert page.get_by_role("navigation").first.evaluate("bar => bar.scrollWidth - bar.clientWidth") == 0
+
+
+WAYS = {
+    "en": {
+        "Services": "Services",
+        "Experiments": "Experiments",
+        "Calendar": "Calendar",
+        "Audit": "Audit",
+        "Approvals": "Rollouts",
+        "Plans": "Rollout plans",
+        "Operations": "Operations",
+        "Overview": "Overview",
+    },
+    "zh-hans": {
+        "服务": "服务",
+        "实验": "实验",
+        "日历": "日历",
+        "审计": "审计",
+        "审批": "发布单",
+        "发布计划": "发布计划",
+        "运维后台": "运维后台",
+        "概览": "概览",
+    },
+}
+"""The entries of the bar and the heading each leads to."""
+
+
+@pytest.mark.parametrize("language", WAYS)
+@pytest.mark.parametrize("face", ["/", "/admin/"], ids=["dashboard", "admin"])
+@pytest.mark.parametrize("width", [WIDE, PHONE], ids=str)
+def test_every_entry_of_the_bar_leads_to_its_page(
+    visit: Callable[..., Visitor], language: str, face: str, width: int
+) -> None:
+    visitor = visit("approver", Look(language=language, width=width))
+    for name, heading in WAYS[language].items():
+        page = visitor.go(face)
+        if width == PHONE:
+            page.get_by_label("Menu" if language == "en" else "菜单", exact=True).click()
+        page.get_by_role("navigation").get_by_role("link", name=name).locator("visible=true").first.click()
+        expect(page.get_by_role("heading", level=1)).to_contain_text(heading)
         visitor.settle()
-        assert heading in page.get_by_role("heading", level=1).inner_text()
+
+
+def test_the_rules_of_a_service_are_reached_from_its_page(visit: Callable[..., Visitor]) -> None:
+    page = visit("operator").go("/services/1")
+    page.get_by_role("link", name="Weights and rules").click()
+    expect(page).to_have_url(re.compile(r"/services/1/rules$"))

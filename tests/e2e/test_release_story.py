@@ -152,7 +152,7 @@ def test_an_operator_pauses_by_keyboard_alone_and_gives_the_reason(
     operator = visit("operator")
     page = operator.go(f"/rollouts/{rollout['id']}")
     page.keyboard.press("Tab")
-    expect(page.locator(":focus")).to_have_text("Skip to the content")
+    expect(page.locator(":focus")).to_have_text("Skip to content")
     pause = page.get_by_role("button", name="Pause")
     pause.focus()
     page.keyboard.press("Enter")
