@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from playwright.sync_api import expect
+
 from tests.e2e.people import Visitor
 from tests.e2e.portal import Json, Portal
 
@@ -64,8 +66,7 @@ def _tell(admin: Visitor) -> None:
     page.get_by_label("Kind").select_option("webhook")
     page.get_by_label("Variable with the address").fill("RELEASE_DESK_URL")
     page.get_by_role("button", name="Save", exact=True).click()
-    admin.settle()
-    assert page.get_by_role("link", name=CHANNEL).count() == 1
+    expect(page.get_by_role("table").get_by_role("link", name=CHANNEL)).to_be_visible()
 
 
 def _experiment(portal: Portal) -> Json:
