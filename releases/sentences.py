@@ -9,8 +9,12 @@ from typing import Any
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
-from django.utils.translation import pgettext
+from django.utils.translation import ngettext, pgettext
 
+from istio.documents import TrafficError
+from istio.mesh import VIRTUAL_SERVICE
+from istio.routes import is_managed, sections_of
+from istio.weights import weights_of
 from releases.domain.reasons import Reason
 from releases.models import AuditEvent, Rollout, Verdict
 from releases.verdicts import judgement_sentence
@@ -38,6 +42,8 @@ def verdict_sentence(verdict: Verdict) -> str:
 def audit_sentence(event: AuditEvent) -> str:
     """Say what was done, to what, and how it ended."""
     after = event.after if isinstance(event.after, dict) else {}
+    if event.action == "mesh_write":
+        return _written(event, document=after)
     done = _actions().get(event.action) or event.action.replace("_", " ")
     text = done % _Params(
         {
@@ -51,6 +57,26 @@ def audit_sentence(event: AuditEvent) -> str:
         # The worker gives its reason as a code with numbers, so that it is read in the reader's language.
         return f"{text}: {reason_sentence(str(after['reason']), params=after)}"
     return text
+
+
+def _written(event: AuditEvent, *, document: Mapping[str, Any]) -> str:
+    """Say the shares that the VirtualService gives the versions; of any other object, its kind."""
+    service = event.service
+    if service is None or document.get("kind") != VIRTUAL_SERVICE:
+        return _("Wrote the %(kind)s to the mesh") % {"kind": document.get("kind") or _("objects")}
+    try:
+        shares = weights_of(
+            dict(document), host=service.host, routes=service.routes, namespace=service.namespace
+        )
+        rules = sum(is_managed(route, place=place) for place, route in sections_of(dict(document)))
+    except TrafficError:  # somebody else's routes that split in several ways: no one figure would be true
+        return _("Wrote the VirtualService to the mesh")
+    split = ", ".join(f"{version} {share:g} %" for version, share in sorted(shares.items()))
+    text = _("Wrote %(split)s to the mesh") % {"split": split}
+    if not rules:
+        return text
+    behind = ngettext("%(count)d rule before it", "%(count)d rules before it", rules) % {"count": rules}
+    return f"{text} ({behind})"
 
 
 class _Params(dict[str, Any]):
@@ -155,7 +181,6 @@ def _actions() -> Mapping[str, str]:
         "done": _("Rolled back: all traffic is on the stable version"),
         "revert": _("Reverted to the previous stable version"),
         "retry": _("Asked again"),
-        "mesh_write": _("Wrote the mesh"),
         "all_back": _("Gave all traffic back"),
         "request_traffic_change": _("Asked for %(weight)s %% for %(candidate)s by hand"),
         "approve_traffic_change": _("Approved the change of traffic"),

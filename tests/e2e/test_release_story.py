@@ -58,16 +58,19 @@ def test_an_approver_reads_the_difference_approves_and_watches_it_reach_everybod
     page.get_by_role("button", name="Approve").click()
     expect(page.get_by_role("list", name="Approvals")).to_contain_text("approved")
 
+    row = approver.go("/").get_by_role("row").filter(has_text="product")
+    expect(row).to_contain_text("50", timeout=TO_THE_END_MS)
+    approver.shoot("story-3-overview-live")
     approver.go(f"/rollouts/{rollout['id']}")
     expect(page.get_by_text("What is next").or_(page.get_by_text("Why it has not moved on"))).to_be_visible()
     expect(page.get_by_role("heading", level=1).locator("..")).to_contain_text(
         "Completed", timeout=TO_THE_END_MS
     )
-    approver.shoot("story-3-completed")
+    approver.shoot("story-4-completed")
 
     row = approver.go("/").get_by_role("row").filter(has_text="product")
     expect(row.get_by_text(rollout["candidate"]["name"]).first).to_be_visible()
-    approver.shoot("story-4-overview-after")
+    approver.shoot("story-5-overview-after")
     found = portal.get("audit/", rollout=rollout["id"], action="approve")["results"]
     assert [event["actor"] for event in found] == ["approver"]
 

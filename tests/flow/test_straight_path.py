@@ -63,6 +63,15 @@ def test_nobody_but_a_second_person_approves(scene: Scene) -> None:
     assert scene.weight(rollout) == 0
 
 
+def test_the_audit_says_which_share_was_written(scene: Scene) -> None:
+    rollout = scene.until(scene.rollout(at=State.APPROVED), State.COMPLETED)
+    written = AuditEvent.objects.filter(rollout=rollout, action="mesh_write").order_by("seq")
+    said = [audit_sentence(event) for event in written]
+    weights = [step.weight for step in rollout.plan_value.steps]
+    for weight in weights:
+        assert f"Wrote v1 {100 - weight} %, v2 {weight} % to the mesh" in said
+
+
 def test_a_bad_release_is_rolled_back_by_the_worker_with_its_numbers(scene: Scene) -> None:
     scene.behaviour["v2"] = {"error_ratio": 0.3}
     rollout = scene.until(scene.rollout(at=State.APPROVED), State.ROLLED_BACK)

@@ -13,6 +13,8 @@ from django.utils.translation import gettext as _
 from istio.telemetry import Counts
 from releases.admin.drawing.chart import Chart, Points, draw_chart
 from releases.domain.evidence.scrape import counts_from_json, quantile_ms, total
+from releases.domain.evidence.settings import SLOW_SHARES
+from releases.domain.evidence.weighing import slow_name
 from releases.models import MetricSnapshot, Rollout, Verdict
 
 SNAPSHOTS = 400
@@ -61,7 +63,7 @@ def evidence_of(rollout: Rollout, *, latest: Verdict | None) -> Evidence:
             bins=bins,
             names=names,
             figure=_p99,
-            edge=None,
+            edge=tolerated.get("p99"),
         ),
     ]
     requests = {
@@ -162,12 +164,18 @@ def _p99(counts: Counts) -> float | None:
 
 
 def _tolerated(verdict: Verdict | None) -> dict[str, tuple[float, str]]:
-    """Return the edge that the last verdict judged errors by: the stable version's ratio and what is tolerated on top."""
-    if verdict is None:
-        return {}
-    errors = [metric for metric in verdict.numbers.get("metrics", []) if metric["metric"] == "errors"]
-    if not errors or not errors[0]["stable"][1]:
-        return {}
-    events, requests = errors[0]["stable"]
-    edge = 100 * (events / requests + errors[0]["tolerated"])
-    return {"errors": (edge, _("tolerated up to %(edge)s %%") % {"edge": f"{edge:.2f}"})}
+    """Return the edges that the last verdict judged by, for the charts that show the figure.
+
+    Errors: the stable version's ratio and what is tolerated on top. p99: the edge of the histogram that one in a
+    hundred requests of the stable version exceeds; requests beyond it are counted as slow.
+    """
+    judged = {metric["metric"]: metric for metric in (verdict.numbers.get("metrics", []) if verdict else [])}
+    edges: dict[str, tuple[float, str]] = {}
+    errors, slow = judged.get("errors"), judged.get(slow_name(SLOW_SHARES[-1]))
+    if errors and errors["stable"][1]:
+        events, requests = errors["stable"]
+        edge = 100 * (events / requests + errors["tolerated"])
+        edges["errors"] = (edge, _("tolerated up to %(edge)s %%") % {"edge": f"{edge:.2f}"})
+    if slow and slow["edge_ms"]:
+        edges["p99"] = (slow["edge_ms"], _("slow beyond %(edge)s ms") % {"edge": f"{slow['edge_ms']:g}"})
+    return edges

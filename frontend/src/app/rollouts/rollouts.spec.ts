@@ -114,6 +114,7 @@ describe('verdicts', () => {
     rule: 'r',
     sentence: '',
     numbers: {},
+    slowBeyondMs: null,
   })
 
   test('only what the newest look concluded is shown', () => {

@@ -17,7 +17,15 @@ export function verdictFromApi(row: VerdictRow) {
     rule: row.rule,
     sentence: row.sentence,
     numbers: row.numbers,
+    slowBeyondMs: slowBeyond(row.numbers),
   }
+}
+
+/** The latency beyond which the judge counts a request as slow: one in a hundred of the stable version's is. */
+function slowBeyond(numbers: Record<string, Json>): number | null {
+  const judged = Array.isArray(numbers.metrics) ? (numbers.metrics as Record<string, Json>[]) : []
+  const edge = judged.find((one) => one.metric === 'slow_1')?.edge_ms
+  return typeof edge === 'number' ? edge : null
 }
 
 export const OUTCOME_TONE = { pass: 'pass', fail: 'fail', inconclusive: 'wait', no_data: 'none' } satisfies Record<VerdictOutcome, Tone>

@@ -67,15 +67,21 @@ export interface Words {
   f: Format
 }
 
+/** What decides: the margins of the catalogue, and the edge that the newest verdict counted slow requests by, in ms. */
+export interface Judged {
+  metrics: readonly Metric[]
+  slowBeyondMs: number | null
+}
+
 /** Every figure the service has, business figures first, in reading order. */
-export function compare(series: Series, names: Names, metrics: readonly Metric[], words: Words): ChartSpec[] {
+export function compare(series: Series, names: Names, judged: Judged, words: Words): ChartSpec[] {
   return ALL.flatMap((figure) => {
     const lines = linesOf(series, figure, names)
-    return lines.length || !KPI_ORDER.includes(figure) ? [chartOf(figure, lines, metrics, words)] : []
+    return lines.length || !KPI_ORDER.includes(figure) ? [chartOf(figure, lines, judged, words)] : []
   })
 }
 
-function chartOf(figure: Figure, lines: Line[], metrics: readonly Metric[], { t, f }: Words): ChartSpec {
+function chartOf(figure: Figure, lines: Line[], judged: Judged, { t, f }: Words): ChartSpec {
   const kind: Kind = KIND[figure]
   const ratio = kind === 'ratio'
   return {
@@ -83,7 +89,7 @@ function chartOf(figure: Figure, lines: Line[], metrics: readonly Metric[], { t,
     title: t(TITLE[figure]),
     unit: t(UNIT[kind]),
     lines,
-    limit: limitOf(figure, lines, metrics, { t, f }),
+    limit: limitOf(figure, lines, judged, { t, f }),
     ...(ratio ? { floor: 0, ceiling: 1 } : { floor: 0, zero: true }),
     show: show(kind, { t, f }),
     tick: (value, decimals) =>
@@ -106,11 +112,16 @@ function show(kind: Kind, { t, f }: Words): (value: number) => string {
 }
 
 /** The candidate is judged against the stable version at the same moment, so the limit moves with it. */
-function limitOf(figure: Figure, lines: readonly Line[], metrics: readonly Metric[], { t, f }: Words): Limit | null {
+function limitOf(figure: Figure, lines: readonly Line[], { metrics, slowBeyondMs }: Judged, { t, f }: Words): Limit | null {
   const stable = lines.find((line) => line.role === 'stable')
   const pattern = JUDGED_BY[figure]
   const metric = pattern && metrics.find((known) => pattern.test(known.name))
-  if (!stable || !metric?.margin || lines.length < 2) return null
+  if (!stable || lines.length < 2) return null
+  if (figure === 'p99_ms' && slowBeyondMs !== null) {
+    const label = t('figure.limit.slow', { edge: f.ms(slowBeyondMs) })
+    return { points: shifted(stable.points, () => slowBeyondMs), side: 'above', label }
+  }
+  if (!metric?.margin) return null
   const points = smoothed(stable.points, REACH)
   if (KIND[figure] === 'ratio') {
     const below = figure !== 'error_ratio'

@@ -19,8 +19,8 @@ const points = (value: number): number[][] => [
 const series = seriesFromApi({
   step: 15,
   versions: {
-    v1: { success_ratio: points(0.999), p95_ms: points(80), payment_success_ratio: points(0.976) },
-    v2: { success_ratio: points(0.998), p95_ms: points(90) },
+    v1: { success_ratio: points(0.999), p95_ms: points(80), p99_ms: points(200), payment_success_ratio: points(0.976) },
+    v2: { success_ratio: points(0.998), p95_ms: points(90), p99_ms: points(210) },
   },
 })
 const metric = metricFromApi({ id: 1, name: 'errors', title: 'Errors', kind: 'ratio', margin: 0.005 })
@@ -55,7 +55,7 @@ describe('series', () => {
 })
 
 describe('charts', () => {
-  const charts = compare(series, NAMES, [metric], words)
+  const charts = compare(series, NAMES, { metrics: [metric], slowBeyondMs: 250 }, words)
 
   test('business figures only where the service has them, the mesh’s always', () => {
     const keys = ['payment_success_ratio', 'success_ratio', 'error_ratio', 'p50_ms', 'p95_ms', 'p99_ms', 'rps']
@@ -67,6 +67,8 @@ describe('charts', () => {
     expect(limit?.points[0]?.[1]).toBeCloseTo(0.994)
   })
   test('without a margin there is no limit', () => expect(charts.find((chart) => chart.key === 'p95_ms')?.limit).toBeNull())
+  test('p99 has the edge that the newest verdict counted slow requests by', () =>
+    expect(charts.find((chart) => chart.key === 'p99_ms')?.limit?.points.map((point) => point[1])).toEqual([250, 250, 250]))
   test('ratios are shown in percent on the axis', () =>
     expect(charts.find((chart) => chart.key === 'success_ratio')?.tick(0.9992, 4)).toBe('99.92'))
 })
