@@ -100,7 +100,8 @@ def _proposal(portal: Portal) -> Json:
     """Ask for two approvals where one is enough; it waits for a second administrator."""
     policy = portal.get("policies/")["results"][0]
     portal.patch(f"policies/{policy['id']}/", by="admin", approvals_needed=2)
-    return portal.get("proposals/", state="open")["results"][0]
+    found: Json = portal.get("proposals/", state="open")["results"][0]
+    return found
 
 
 def _calendar(portal: Portal) -> dict[str, Json]:
