@@ -17,7 +17,7 @@ from importlib import import_module
 from typing import Any, Literal
 from unittest.mock import patch
 
-from releases.domain.decision import Action, Facts, Measure, Promote, RollBack, Shift
+from releases.domain.decision import Action, Complete, Facts, Measure, Promote, RollBack, Shift
 from releases.domain.states import State
 from releases.models import Rollout
 
@@ -146,7 +146,7 @@ def _stage_of(action: Action, *, facts: Facts) -> str:
             return f"bake:{facts.run.position}"
         case Shift(position=position):
             return f"shift:{position}"
-        case Promote():
+        case Promote() | Complete():
             return "promote"
         case RollBack():
             return "roll_back"
