@@ -94,7 +94,8 @@ export function differenceChart(kpi: Kpi, names: { difference: string; low: stri
     limit: null,
     zero: true,
     show: (value) => shownDifference(kpi, value, f),
-    tick: (value) => shownDifference(kpi, value, f),
+    tick: (value, decimals) =>
+      f.digits(isShare(kpi) ? value * 100 : value, 0, isShare(kpi) ? Math.max(1, decimals - 2) : Math.max(1, decimals)),
     note: names.difference,
   }
 }
