@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.db import connections
 from django.test import TransactionTestCase
+from django.utils import translation
 from hypothesis import settings
 
 from portal import translations
@@ -19,6 +21,13 @@ def pytest_configure(config: pytest.Config) -> None:
     # A deadline is a timed test: it fails on a busy machine and nowhere else.
     settings.register_profile("weir", deadline=None)
     settings.load_profile("weir")
+
+
+@pytest.fixture(autouse=True)
+def everybody_begins_in_english() -> Iterator[None]:
+    """Forget the language of the last request: a client that asked in Chinese would leave the thread in it."""
+    yield
+    translation.deactivate()
 
 
 @pytest.fixture(autouse=True, scope="session")
