@@ -247,6 +247,7 @@ class Rig:
 @contextmanager
 def running_rig(folder: Path) -> Iterator[Rig]:
     """Run a rig for the time of a ``with`` block; inside it the database is the rig's file, the metrics are the worker's."""
+    check_programs()
     with database_in(folder), connections.use(telemetry=Following()):
         rig = Rig(folder)
         os.environ[_KUBECONFIG] = rig.kubeapi.kubeconfig
@@ -282,9 +283,10 @@ def database_in(folder: Path) -> Iterator[DatabaseWrapper]:
         databases["default"] = before
 
 
-def missing_program() -> str:
-    """Name what has to be installed before a rig can run, or return an empty text."""
-    return "" if shutil.which("redis-server") else "redis-server (Debian package redis-server)"
+def check_programs() -> None:
+    """Fail rather than skip: a kill that was not tried shows nothing. Raises RuntimeError with what to install."""
+    if not shutil.which("redis-server"):
+        raise RuntimeError("The rig needs redis-server. Please run: apt-get install redis-server")
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:

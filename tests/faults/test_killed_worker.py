@@ -16,13 +16,12 @@ from releases.domain.states import FINISHED, State
 from releases.models import Rollout
 from tests.faults.judge import check_end
 from tests.faults.points import EVERY_STEP, chosen
-from tests.faults.rig import Rig, missing_program, running_rig
+from tests.faults.rig import Rig, running_rig
 
 pytestmark = [
     pytest.mark.faults,
     pytest.mark.enable_socket,
     pytest.mark.timeout(3200 if EVERY_STEP else 700),
-    pytest.mark.skipif(bool(missing_program()), reason=f"needs {missing_program()}"),
 ]
 
 STAGES = ("shift:0", "shift:1", "promote", "bake:0", "roll_back")

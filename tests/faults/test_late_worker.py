@@ -17,13 +17,12 @@ from releases.domain.states import Event, State
 from releases.models import Rollout
 from tests.admin.world import actor
 from tests.faults.judge import Stored, check_end, weights_written
-from tests.faults.rig import Rig, missing_program, running_rig
+from tests.faults.rig import Rig, running_rig
 
 pytestmark = [
     pytest.mark.faults,
     pytest.mark.enable_socket,
     pytest.mark.timeout(700),
-    pytest.mark.skipif(bool(missing_program()), reason=f"needs {missing_program()}"),
 ]
 
 BEFORE_WRITE = ("after_decide", "after_mesh_read", "after_intent", "before_mesh_write")
