@@ -213,15 +213,16 @@ def cancel(rollout: Rollout, *, by: Actor, why: str) -> None:
     move(rollout, Event.CANCEL, by=by, why=why, reason=Reason.ENDED_BY_PERSON, ended_at=database_now())
 
 
+@transaction.atomic
 def retry(rollout: Rollout, *, by: Actor, why: str) -> Rollout:
-    """Make a new draft from the same plan. It needs fresh approval."""
+    """Make a new draft from the same plan. It needs fresh approval; the trail of the ended rollout says what came of it."""
     check_may(Event.RETRY, by=by, service=rollout.service)
     target(State(rollout.state), Event.RETRY)
     if rollout.plan is None:
         raise IllegalMove(
             _("Rollout %(rollout)s can not be tried again: its plan is gone.") % {"rollout": rollout}
         )
-    return create(
+    draft = create(
         service=rollout.service,
         candidate=rollout.candidate,
         plan=rollout.plan,
@@ -235,6 +236,8 @@ def retry(rollout: Rollout, *, by: Actor, why: str) -> Rollout:
         compatibility_note=rollout.compatibility_note,
         retry_of=rollout,
     )
+    record("retry", by=by, obj=rollout, why=why, after={"rollout": draft.pk})
+    return draft
 
 
 def frozen(plan: RolloutPlan, *, service: Service) -> Plan:

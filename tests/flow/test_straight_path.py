@@ -151,6 +151,8 @@ def test_retrying_makes_a_new_rollout_that_needs_its_own_approval(scene: Scene) 
     again = scene.by_hand(ended, Event.RETRY, scene.world.requester)
     assert (again.state, again.retry_of_id) == (State.DRAFT, ended.pk)
     assert again.frozen_plan == ended.frozen_plan
+    told = AuditEvent.objects.get(rollout=ended, action="retry")
+    assert (told.actor, told.after) == (scene.world.requester.username, {"rollout": again.pk})
     again = scene.by_hand(again, Event.SUBMIT, scene.world.requester)
     assert scene.pulse(again, times=3).state == State.PENDING
     assert not again.approvals.exists()
