@@ -52,6 +52,18 @@ interface Shape {
   bakes?: number[]
 }
 
+const DRIFT = {
+  baseline: {},
+  written: {},
+  live: {},
+  resource_version: '4711',
+  manager: 'kubectl-edit',
+  rows: [
+    { path: 'http[primary]/weights/v1', baseline: 100, written: 80, live: 65 },
+    { path: 'http[primary]/weights/v2', baseline: 0, written: 20, live: 35 },
+  ],
+}
+
 const SHAPES: Shape[] = [
   {
     id: 12,
@@ -229,7 +241,7 @@ export function rollout(id: number, say: Say): RolloutDetail | undefined {
     approved_at: shape.started ? ago(shape.started + 600) : null,
     started_at: rows[0]?.started_at ?? null,
     ended_at: shape.ended ? ago(shape.ended) : null,
-    drift: shape.drift ? { field: 'spec.http[0].route[1].weight', declared: 20, found: 35 } : null,
+    drift: shape.drift ? DRIFT : null,
     latest_verdict: verdict ? verdictRow(1, 6, verdict[0], verdict[1], say(verdict[2], verdict[3]), shape.step) : null,
     revision: 12,
     promote_requested: false,

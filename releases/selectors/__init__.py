@@ -15,6 +15,7 @@ from releases.selectors.calendar import (
     unknown_years_sentence,
     windows,
 )
+from releases.selectors.drift import drift_seen
 from releases.selectors.events import AllowedEvent, allowed_events, may
 from releases.selectors.experiments import experiments
 from releases.selectors.health import HealthItem, health
@@ -69,6 +70,7 @@ __all__ = [
     "changes",
     "changes_waiting_for",
     "conflict_sentence",
+    "drift_seen",
     "due_rollouts",
     "emergencies",
     "evidence_pack",

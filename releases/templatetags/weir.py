@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -182,6 +183,14 @@ def as_yaml(value: object) -> str:
     """Write a JSON value as YAML, keys in their order."""
     text: str = yaml.safe_dump(value, sort_keys=False, allow_unicode=True)
     return text.rstrip()
+
+
+@register.filter
+def as_side(value: object) -> str:
+    """Write one side of a difference in one line: a plain value as it is, else JSON; a dash for nothing there."""
+    if value is None:
+        return "–"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 @register.filter

@@ -15,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils.text import capfirst
 
-from istio.mesh import Unreachable
+from istio.mesh import Manifest, Unreachable
 from releases import flow
 from releases.domain.roles import RoleName
 from releases.domain.states import Event, State
@@ -110,6 +110,20 @@ def test_the_sentence_says_who_goes_where_and_what_brings_them_back(world: World
     text = re.sub(r"<[^>]+>", "", html)
     assert "If you approve, 5 % of requests to product go to v2 at once, then 50 and 100 % by" in text
     assert "if a guard fails, all traffic returns to v1 in one write." in text
+
+
+def test_a_drift_is_shown_on_three_sides_place_by_place(world: World, sign_in: SignIn) -> None:
+    rollout = world.running()
+
+    def change(document: Manifest) -> None:
+        for entry, weight in zip(document["spec"]["http"][0]["route"], (40, 60), strict=True):
+            entry["weight"] = weight
+
+    world.mesh.edit(rollout.service.virtual_service_ref, change)
+    world.pulse(rollout, times=3)
+    html = sign_in(world.viewer).get(page_of(rollout)).content.decode()
+    (row,) = re.findall(r"<tr><th[^>]*>http\[primary\]/weights/v2</th>(.*?)</tr>", html)
+    assert re.findall(r"<td[^>]*>([^<]*)</td>", row) == ["–", "5", "60"]
 
 
 def test_the_difference_shows_each_step_with_glyphs(world: World, sign_in: SignIn) -> None:

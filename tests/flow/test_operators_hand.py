@@ -14,6 +14,7 @@ from istio.mesh import Manifest, Unreachable
 from releases.domain import BadPlan, IllegalMove, NotAllowed
 from releases.domain.states import Event, State
 from releases.models import AuditEvent, Rollout
+from releases.selectors import drift_seen
 from tests.factories import Scene
 
 pytestmark = pytest.mark.django_db
@@ -103,6 +104,27 @@ def test_drift_pauses_and_shows_three_sides(scene: Scene) -> None:
     assert rollout.reason_code == "drifted"
     assert rollout.drift is not None
     assert set(rollout.drift) >= {"baseline", "written", "live"}
+    seen = drift_seen(rollout.drift)
+    assert seen is not None
+    assert [(row["path"], row["baseline"], row["written"], row["live"]) for row in seen["rows"]] == [
+        ("http[primary]/weights/v1", 100, 80, 40),
+        ("http[primary]/weights/v2", None, 20, 60),
+    ]
+
+
+def test_a_base_route_that_is_gone_is_shown_as_what_can_not_be_found() -> None:
+    base = {"base": "primary", "weights": [["product", "v1", 80], ["product", "v2", 20]], "mirrors": []}
+    seen = drift_seen(
+        {
+            "baseline": {"http": [base]},
+            "written": {"http": [base]},
+            "live": {"problem": "no base route", "code": "none"},
+        }
+    )
+    assert seen is not None
+    rows = {row["path"]: (row["written"], row["live"]) for row in seen["rows"]}
+    assert rows["problem"] == (None, "no base route")
+    assert rows["http[primary]/weights/v2"] == (20, None)
 
 
 def test_restore_writes_ours_again_and_keeps_what_else_the_owner_changed(scene: Scene) -> None:

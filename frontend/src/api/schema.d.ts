@@ -1993,6 +1993,32 @@ export interface components {
          * @enum {string}
          */
         DirectionEnum: "lower_is_better" | "higher_is_better";
+        /** @description What somebody else changed: the parts Weir renders on three sides, and who wrote the object last. */
+        Drift: {
+            readonly baseline: {
+                [key: string]: unknown;
+            } | null;
+            readonly written: {
+                [key: string]: unknown;
+            } | null;
+            readonly live: {
+                [key: string]: unknown;
+            } | null;
+            resource_version: string;
+            /** @description From the object's managed fields; empty: not known. */
+            manager: string;
+            rows: components["schemas"]["DriftRow"][];
+        };
+        /** @description One place at which the mesh is not what Weir wrote. A value is any JSON; null: nothing there. */
+        DriftRow: {
+            path: string;
+            /** @description As it was approved. */
+            baseline: unknown | null;
+            /** @description As Weir wrote it last. */
+            written: unknown | null;
+            /** @description As it is. */
+            live: unknown | null;
+        };
         /** @description Who changed what before it was approved. */
         Edit: {
             readonly id: number;
@@ -3180,9 +3206,7 @@ export interface components {
              * Format: date-time
              */
             readonly ended_at: string | null;
-            readonly drift: {
-                [key: string]: unknown;
-            } | null;
+            readonly drift: components["schemas"]["Drift"] | null;
             readonly latest_verdict: components["schemas"]["Verdict"] | null;
             readonly revision: number;
             readonly evidence: components["schemas"]["Evidence"];
@@ -3249,9 +3273,7 @@ export interface components {
              * Format: date-time
              */
             readonly ended_at: string | null;
-            readonly drift: {
-                [key: string]: unknown;
-            } | null;
+            readonly drift: components["schemas"]["Drift"] | null;
             readonly latest_verdict: components["schemas"]["Verdict"] | null;
             readonly revision: number;
             readonly evidence: components["schemas"]["Evidence"];
@@ -3746,9 +3768,7 @@ export interface components {
             readonly mirror: {
                 [key: string]: unknown;
             } | null;
-            readonly drift: {
-                [key: string]: unknown;
-            } | null;
+            readonly drift: components["schemas"]["Drift"] | null;
             readonly problem: string;
         };
         /** @description A change: what it does, where it is, who agreed. ``needs_vote`` is false for what leads back. */

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
+from typing import Any
 
 from django.utils import timezone
 from django.utils.safestring import SafeString
@@ -132,6 +133,11 @@ class DecisionPage:
     past: tuple[Rollout, ...]
     events: tuple[selectors.AllowedEvent, ...]
     timeline: tuple[AuditLine, ...]
+
+    @property
+    def drift(self) -> dict[str, Any] | None:
+        """What somebody else changed in the mesh, place by place."""
+        return selectors.drift_seen(self.rollout.drift)
 
     @property
     def passed(self) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from releases.api.actors import user_of
 from releases.api.people import PersonSerializer
 from releases.api.plans import EvidenceSerializer, StepSerializer
 from releases.api.rollouts.evidence import VerdictSerializer
-from releases.api.traffic import ObjectOrNull
+from releases.api.traffic import DriftField
 from releases.api.versions import ServiceRefSerializer, VersionRefSerializer
 from releases.models import Approval, EmergencyRelease, Rollout, RolloutEdit, StepRun
 
@@ -112,7 +112,7 @@ class RolloutSerializer(serializers.ModelSerializer[Rollout]):
     next_look_at = serializers.DateTimeField(source="next_wake_up", read_only=True, allow_null=True)
     weights = serializers.SerializerMethodField()
     requested_by = PersonSerializer(read_only=True)
-    drift = ObjectOrNull()
+    drift = DriftField()
     latest_verdict = serializers.SerializerMethodField()
     emergency = serializers.SerializerMethodField()
     standard_change = serializers.StringRelatedField(allow_null=True)  # type: ignore[var-annotated]  # of any model

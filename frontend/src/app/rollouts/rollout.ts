@@ -43,7 +43,7 @@ export function rolloutFromApi(row: RolloutRow) {
     startedAt: instant(row.started_at),
     endedAt: instant(row.ended_at),
     drifted: row.drift !== null,
-    drift: row.drift,
+    drift: row.drift && { manager: row.drift.manager, rows: row.drift.rows },
     verdict: row.latest_verdict ? verdictFromApi(row.latest_verdict) : null,
     promoteRequested: row.promote_requested,
   }
@@ -207,6 +207,8 @@ export const isMoving = (state: RolloutState): boolean => MOVING[state]
 export const wentBack = (state: RolloutState): boolean => state === 'rolled_back' || state === 'rolling_back' || state === 'reverted'
 
 export type Dot = 'done' | 'now' | 'stop' | 'bad' | 'todo'
+
+export type Drift = NonNullable<Rollout['drift']>
 
 /** How each step of the short step line is drawn. A step that waits for a person is violet, a rolled back one red. */
 export function dots(rollout: Pick<Rollout, 'state' | 'weights' | 'currentStep' | 'drifted'>): { weight: number; dot: Dot }[] {
