@@ -21,7 +21,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 from redis.exceptions import RedisError
 
-from releases import selectors
+from releases import flow, selectors
 from releases.domain.reasons import Reason
 from releases.domain.states import LIVE, State
 from releases.heartbeat import LAST_PULSE
@@ -86,6 +86,11 @@ class WeirCollector(Collector):
         yield from _own_decisions()
         last = AuditEvent.objects.aggregate(last=Max("seq"))["last"] or 0
         yield CounterMetricFamily("weir_audit_events", "Events of the audit trail.", value=last)
+        yield GaugeMetricFamily(
+            "weir_rollouts_to_thin",
+            "Ended rollouts whose snapshots are finer than their age allows.",
+            value=flow.rollouts_to_thin(now=timezone.now()),
+        )
         age = pulse_age_seconds()
         if age is not None:
             yield GaugeMetricFamily(

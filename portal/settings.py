@@ -248,6 +248,13 @@ AUDIT_HEAD_EVERY_EVENTS = env.int("WEIR_AUDIT_HEAD_EVERY_EVENTS", default=100)
 AUDIT_HEAD_EVERY_SECONDS = env.int("WEIR_AUDIT_HEAD_EVERY_SECONDS", default=300)
 AUDIT_ARCHIVE_FOLDER = env.str("WEIR_AUDIT_ARCHIVE_FOLDER", default="")
 AUDIT_KEPT_DAYS = max(env.int("WEIR_AUDIT_KEPT_DAYS", default=3 * 365), 180)
+# Figures of a release are kept as measured this long after its end, then by minutes, then by hours; what the verdicts used
+# stays for good. A run of the worker takes up to so many rows, once a minute.
+SNAPSHOTS_RAW_SECONDS = env.int("WEIR_SNAPSHOTS_RAW_SECONDS", default=14 * 24 * 3600)
+SNAPSHOTS_MINUTES_SECONDS = max(
+    env.int("WEIR_SNAPSHOTS_MINUTES_SECONDS", default=90 * 24 * 3600), SNAPSHOTS_RAW_SECONDS
+)
+SNAPSHOTS_THINNED_PER_RUN = env.int("WEIR_SNAPSHOTS_THINNED_PER_RUN", default=20_000)
 # Mail goes where WEIR_EMAIL_URL says (smtp+tls://user:password@host:587); without it, it is written to the log.
 _mail = env.email_url("WEIR_EMAIL_URL", default="consolemail://")
 EMAIL_BACKEND = _mail["EMAIL_BACKEND"]
@@ -296,6 +303,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "releases.tasks.take_rehearsals",
         "schedule": max(PULSE_SECONDS * 2, 2),
         "options": {"expires": 5},
+    },
+    "thin_snapshots": {
+        "task": "releases.tasks.thin_snapshots",
+        "schedule": 60.0,
+        "options": {"expires": 50},
     },
     "finish_traffic_changes": {
         "task": "releases.tasks.finish_traffic_changes",

@@ -192,6 +192,10 @@ def _actions() -> Mapping[str, str]:
         "void_traffic_change": _("The change of traffic needs a vote now"),
         "register_version": _("Registered version %(name)s"),
         "discover": _("Looked through the cluster"),
+        "thin_snapshots": _("Added up old figures: %(rows_before)s rows became %(rows_after)s"),
+        "keep_unproven_snapshots": _(
+            "Left old figures as they are: they are not what the verdicts were about"
+        ),
     }
 
 

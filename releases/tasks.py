@@ -101,3 +101,9 @@ def keep_heads() -> None:
     flow.record_failed_log_ins(now=database_now())
     flow.sign_head(clock=database_now)
     flow.send_heads(clock=database_now)
+
+
+@shared_task(ignore_result=True)
+def thin_snapshots() -> None:
+    """Add up the figures of releases that ended long ago, a share of them at a time."""
+    flow.thin_snapshots(by=worker(), clock=database_now)

@@ -27,6 +27,7 @@ from releases.flow.four_eyes import agree, propose, refuse, withdraw_proposal
 from releases.flow.freezes import create_freeze, press_red_button
 from releases.flow.guarded import guarded
 from releases.flow.heads import send_heads, sign_head
+from releases.flow.measured import as_measured
 from releases.flow.notify import notify_overdue_reviews
 from releases.flow.perform import perform
 from releases.flow.plans import delete_plan, save_plan
@@ -43,6 +44,7 @@ from releases.flow.sign_in import (
     wait_before_log_in,
 )
 from releases.flow.standard import propose_standard, revoke_standard
+from releases.flow.thin import Thinned, rollouts_to_thin, thin_snapshots
 from releases.flow.tokens import issue_token, revoke_token
 from releases.flow.traffic_change import (
     all_back,
@@ -60,11 +62,13 @@ __all__ = [
     "Asked",
     "Report",
     "Statements",
+    "Thinned",
     "VersionConflict",
     "advance",
     "agree",
     "all_back",
     "archive_audit",
+    "as_measured",
     "ask_override",
     "ask_rehearsal",
     "back_target",
@@ -114,6 +118,7 @@ __all__ = [
     "review_emergency",
     "revoke_standard",
     "revoke_token",
+    "rollouts_to_thin",
     "save_access",
     "save_catalogue",
     "save_holiday",
@@ -122,6 +127,7 @@ __all__ = [
     "send_heads",
     "sign_head",
     "tell_refusal",
+    "thin_snapshots",
     "verify_chain",
     "wait_before_log_in",
     "withdraw_proposal",

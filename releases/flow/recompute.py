@@ -6,7 +6,8 @@ from typing import Any
 
 from releases.domain.fingerprint import digest
 from releases.flow.judging import observe
-from releases.models import JudgeMemory, MetricSnapshot, Verdict
+from releases.flow.measured import as_measured
+from releases.models import JudgeMemory, Verdict
 
 
 def recomputed(verdict: Verdict) -> dict[str, Any]:
@@ -19,12 +20,9 @@ def recomputed(verdict: Verdict) -> dict[str, Any]:
     if first is None:
         raise LookupError(f"{verdict}: no memory of the judge is stored before {verdict.at}.")
     memory = JudgeMemory(rollout=verdict.rollout, settings=first.settings, state=first.state_before)
-    snapshots = MetricSnapshot.objects.filter(
-        rollout=verdict.rollout_id, at__gte=first.at, at__lte=verdict.at
-    ).order_by("at")
     numbers: dict[str, Any] = {}
     plan = verdict.rollout.plan_value
-    for snapshot in snapshots:
+    for snapshot in as_measured(verdict.rollout, since=first.at, until=verdict.at):
         seen = observe(memory, snapshot, plan=plan)
         memory.state, numbers = seen.memory, seen.numbers
     if not numbers:

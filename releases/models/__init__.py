@@ -4,7 +4,14 @@ from releases.models.access import ApiToken, Role, User
 from releases.models.approval import Approval
 from releases.models.audit import AuditEvent
 from releases.models.calendar import Freeze, FreezeOverride, Holiday, ReleaseWindow
-from releases.models.evidence import AskedQueries, Calibration, JudgeMemory, MetricSnapshot, Verdict
+from releases.models.evidence import (
+    AskedQueries,
+    Calibration,
+    JudgeMemory,
+    MetricSnapshot,
+    SnapshotPack,
+    Verdict,
+)
 from releases.models.keeping import AuditArchive, FailedLogIn, SignedHead, UnrecordedChange
 from releases.models.notification import Delivery, NotificationChannel
 from releases.models.plan import PlanStep, RolloutPlan
@@ -40,6 +47,7 @@ __all__ = [
     "RolloutEdit",
     "RolloutPlan",
     "SignedHead",
+    "SnapshotPack",
     "StandardChange",
     "StepRun",
     "TrafficChange",

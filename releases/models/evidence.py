@@ -27,6 +27,8 @@ class MetricSnapshot(models.Model):
     """Both versions' counts over one window. ``stable`` and ``candidate`` are ``istio.telemetry.Counts`` or null: no data.
 
     ``problem`` says why there are none: ``istio.telemetry.Missing``. ``asked`` holds the queries; their time is ``at``.
+    ``resolution_seconds`` is 0 as measured; after thinning (``flow.thin``) the row is the sum of the ``windows`` that ended in
+    one minute or hour, ``window_seconds`` what they took together, ``at`` the end of the last.
     """
 
     rollout = models.ForeignKey(Rollout, models.PROTECT, related_name="snapshots", verbose_name=_("rollout"))
@@ -40,6 +42,8 @@ class MetricSnapshot(models.Model):
     asked = models.ForeignKey(
         AskedQueries, models.PROTECT, related_name="+", verbose_name=_("queries"), null=True
     )
+    resolution_seconds = models.PositiveIntegerField(_("resolution, seconds"), default=0)
+    windows = models.PositiveIntegerField(_("windows added up"), default=1)
 
     class Meta:
         verbose_name = _("snapshot")
@@ -49,6 +53,29 @@ class MetricSnapshot(models.Model):
 
     def __str__(self) -> str:
         return f"{self.rollout} {self.at:%F %T}"
+
+
+class SnapshotPack(models.Model):
+    """The snapshots of an hour of one rollout exactly as they were measured, compressed; the rows are sums since then.
+
+    ``until`` is the end of the hour, ``packed`` what ``flow.as_measured`` reads. What the verdicts used is never lost.
+    """
+
+    rollout = models.ForeignKey(
+        Rollout, models.PROTECT, related_name="snapshot_packs", verbose_name=_("rollout")
+    )
+    until = models.DateTimeField(_("end of the hour"))
+    snapshots = models.PositiveIntegerField(_("snapshots"))
+    packed = models.BinaryField()
+
+    class Meta:
+        verbose_name = _("packed snapshots")
+        verbose_name_plural = _("packed snapshots")
+        ordering = ["rollout", "until"]
+        constraints = [models.UniqueConstraint(fields=["rollout", "until"], name="one_pack_per_hour")]
+
+    def __str__(self) -> str:
+        return f"{self.rollout} {self.until:%F %T}"
 
 
 class Verdict(models.Model):

@@ -12,6 +12,8 @@ from releases.domain.states import LIVE, State
 from releases.models.plan import RolloutPlan
 from services.models import Service, Version
 
+HOUR_SECONDS = 3600
+"""The coarsest resolution in which figures are kept."""
 STATE_LABELS = [
     (State.DRAFT.value, _("draft")),
     (State.PENDING.value, _("waiting for approval")),
@@ -35,7 +37,8 @@ class Rollout(models.Model):
     as they were when it was submitted, ``last_written`` the VirtualService as Weir last wrote it, ``writing`` a write that
     was begun and not yet acknowledged (``flow.mesh_write``). ``next_wake_up`` is null while the worker has nothing to do
     with the row. ``reason_code`` and ``reason_params`` explain to people where it is; the engine reads neither.
-    ``gates_passed`` counts the steps whose manual gate a person has opened.
+    ``gates_passed`` counts the steps whose manual gate a person has opened. ``figures_resolution_seconds`` says how coarse its
+    snapshots are by now: 0 as measured, then minutes, then hours (``flow.thin``).
     """
 
     service = models.ForeignKey(Service, models.PROTECT, related_name="rollouts", verbose_name=_("service"))
@@ -101,6 +104,7 @@ class Rollout(models.Model):
     next_wake_up = models.DateTimeField(_("looked at again"), null=True, blank=True)
     leased_until = models.DateTimeField(null=True, blank=True)
     revision = models.PositiveBigIntegerField(default=1)
+    figures_resolution_seconds = models.PositiveIntegerField(default=0)
 
     class Meta:
         verbose_name = _("rollout")
@@ -121,6 +125,12 @@ class Rollout(models.Model):
             ),
             # selectors.history_of: the rollouts of one service, newest first.
             models.Index(fields=["service", "-id"], name="rollout_history"),
+            # flow.thin: what ended long ago and has not been thinned to the coarsest yet.
+            models.Index(
+                fields=["ended_at"],
+                condition=Q(ended_at__isnull=False, figures_resolution_seconds__lt=HOUR_SECONDS),
+                name="rollout_to_thin",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -18,6 +18,7 @@ from django.forms.models import model_to_dict
 
 from releases.domain import verifier
 from releases.domain.fingerprint import canonical
+from releases.flow.measured import as_measured
 from releases.flow.verify import as_line, as_link, lines_of, own_heads, signing_public_key
 from releases.models import AuditEvent, Rollout
 
@@ -76,7 +77,7 @@ def evidence_pack(rollout: Rollout) -> bytes:
         "events.jsonl": "".join(_segment(rollout)),
         "approvals.json": _dump([_vote(vote) for vote in rollout.approvals.select_related("by")]),
         "verdicts.jsonl": _rows(rollout.verdicts.order_by("at")),
-        "snapshots.jsonl": _rows(rollout.snapshots.order_by("at")),
+        "snapshots.jsonl": "".join(_snapshots(rollout)),
         "rollout.json": _dump(_rollout(rollout)),
         "verify_audit.py": Path(str(verifier.__file__)).read_text(encoding="utf-8"),
     }
@@ -110,6 +111,14 @@ def _segment(rollout: Rollout) -> Iterator[str]:
         line = as_line(event)
         shown = line if event.rollout_id == rollout.pk else as_link(line)
         yield json.dumps(shown, ensure_ascii=False) + "\n"
+
+
+def _snapshots(rollout: Rollout) -> Iterator[str]:
+    """Yield the snapshots as the judge read them, whatever thinning made of their rows since."""
+    columns = ("at", "window_seconds", "step", "weight", "stable", "candidate", "problem", "asked_id")
+    for snapshot in as_measured(rollout):
+        line = {name: getattr(snapshot, name) for name in columns}
+        yield json.dumps(line, cls=DjangoJSONEncoder, ensure_ascii=False) + "\n"
 
 
 def _vote(vote: Any) -> dict[str, Any]:

@@ -3220,6 +3220,7 @@ export interface components {
             readonly compatibility_note: string;
             readonly emergency: components["schemas"]["Emergency"] | null;
             readonly standard_change: string | null;
+            readonly figures_resolution_seconds: number;
         };
         /** @description A rollout alone: with its steps, votes, edits, and what the person who asks may do. */
         RolloutDetail: {
@@ -3287,6 +3288,7 @@ export interface components {
             readonly compatibility_note: string;
             readonly emergency: components["schemas"]["Emergency"] | null;
             readonly standard_change: string | null;
+            readonly figures_resolution_seconds: number;
             readonly steps: components["schemas"]["StepRun"][];
             readonly approvals: components["schemas"]["Approval"][];
             readonly approvals_needed: number;
@@ -3456,7 +3458,12 @@ export interface components {
          * @enum {string}
          */
         SigningEnum: "quorum" | "all" | "any";
-        /** @description Both versions over the window that ends ``at``; null: that version had no sample. */
+        /**
+         * @description Both versions over the window that ends ``at``; null: that version had no sample.
+         *
+         *     ``resolution_seconds`` is 0 as measured. Old figures are sums: of the ``windows`` that ended in one minute (60) or hour (3600)
+         *     and took ``window_seconds`` together.
+         */
         Snapshot: {
             readonly id: number;
             /**
@@ -3476,6 +3483,16 @@ export interface components {
              * Format: double
              */
             window_seconds: number;
+            /**
+             * Resolution, seconds
+             * Format: int64
+             */
+            resolution_seconds?: number;
+            /**
+             * Windows added up
+             * Format: int64
+             */
+            windows?: number;
             stable: components["schemas"]["Figures"] | null;
             candidate: components["schemas"]["Figures"] | null;
         };

@@ -26,14 +26,20 @@ class FiguresSerializer(serializers.Serializer[Figures]):
 
 
 class SnapshotSerializer(serializers.ModelSerializer[MetricSnapshot]):
-    """Both versions over the window that ends ``at``; null: that version had no sample."""
+    """Both versions over the window that ends ``at``; null: that version had no sample.
+
+    ``resolution_seconds`` is 0 as measured. Old figures are sums: of the ``windows`` that ended in one minute (60) or hour (3600)
+    and took ``window_seconds`` together.
+    """
 
     stable = FiguresSerializer(allow_null=True)
     candidate = FiguresSerializer(allow_null=True)
 
     class Meta:
         model = MetricSnapshot
-        fields = ["id", "at", "step", "weight", "window_seconds", "stable", "candidate"]
+        fields = [
+            "id", "at", "step", "weight", "window_seconds", "resolution_seconds", "windows", "stable", "candidate",
+        ]  # fmt: skip
 
     def to_representation(self, instance: MetricSnapshot) -> dict[str, Any]:
         seconds = instance.window_seconds
@@ -42,7 +48,7 @@ class SnapshotSerializer(serializers.ModelSerializer[MetricSnapshot]):
             "candidate": figures(instance.candidate, seconds=seconds),
         }
         shown = {name: FiguresSerializer(value).data if value else None for name, value in versions.items()}
-        plain = ("id", "step", "weight", "window_seconds")
+        plain = ("id", "step", "weight", "window_seconds", "resolution_seconds", "windows")
         at = self.fields["at"].to_representation(instance.at)
         return {**{name: getattr(instance, name) for name in plain}, "at": at, **shown}
 

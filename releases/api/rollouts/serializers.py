@@ -126,7 +126,7 @@ class RolloutSerializer(serializers.ModelSerializer[Rollout]):
             "reason", "impact", "test_evidence", "rollback_note", "ticket", "start_at", "created_at",
             "submitted_at", "approved_at", "started_at", "ended_at", "drift", "latest_verdict", "revision",
             "evidence", "promote_requested", "retry_of", "changes_data", "compatibility_note", "emergency",
-            "standard_change",
+            "standard_change", "figures_resolution_seconds",
         ]  # fmt: skip
         read_only_fields = fields
 

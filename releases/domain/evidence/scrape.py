@@ -40,7 +40,7 @@ def counts_from_json(data: Mapping[str, Any] | None) -> Counts | None:
 
 
 def total(parts: Sequence[Counts]) -> Counts | None:
-    """Add counts of consecutive windows. An optional count is None unless some window has it."""
+    """Add counts of several windows. An optional count is None unless some window has it."""
     if not parts:
         return None
     buckets: dict[float, float] = {}
@@ -53,7 +53,7 @@ def total(parts: Sequence[Counts]) -> Counts | None:
         errors=sum(part.errors for part in parts),
         latency_bucket=dict(sorted(buckets.items())),
         latency_sum_ms=sum(part.latency_sum_ms for part in parts),
-        custom={},
+        custom=_own_metrics(parts),
         **optional,
     )
 
@@ -81,6 +81,15 @@ _OPTIONAL = (
     "dwell_sum",
     "dwell_sum_sq",
 )
+
+
+def _own_metrics(parts: Sequence[Counts]) -> dict[str, list[float | None]]:
+    """Add the service's own metrics: numerators and denominators apart, as ratios and means are made of both."""
+    pairs: dict[str, list[Sequence[float | None]]] = {}
+    for part in parts:
+        for name, pair in part.custom.items():
+            pairs.setdefault(name, []).append(pair)
+    return {name: [_sum(side) for side in zip(*found, strict=True)] for name, found in pairs.items()}
 
 
 def _sum(values: Sequence[float | None]) -> float | None:
