@@ -27,7 +27,7 @@ from istio.credit import NO_VERSION, Row, splits_users
 from istio.presets import ISTIO, SOURCES
 from istio.sentence import Sentence
 from istio.telemetry import (
-    Counts,
+    History,
     QueryRejected,
     Question,
     Series,
@@ -96,24 +96,26 @@ class PrometheusTelemetry:
         end: datetime,
         step_seconds: float,
         questions: Collection[Question] = (),
-    ) -> Mapping[float, Mapping[str, Counts]]:
+    ) -> History:
         """Count consecutive windows of the past; see :class:`istio.telemetry.Telemetry`."""
         deadline = self._deadline()
         first = math.floor(start.timestamp() / step_seconds + 1) * step_seconds
         if first > end.timestamp():
-            return {}  # not one whole window; Prometheus would refuse the range
+            return History()  # not one whole window; Prometheus would refuse the range
         queries = questions_of([target], seconds=step_seconds, prefix=self._prefix, questions=questions)
         queries.pop(("remembered", target.source))
+        asked = tuple(queries.values())
         splitting = self._instant(end, deadline=deadline)(queries.pop(("splitting",)))
         windows: defaultdict[float, dict[Key, list[Row]]] = defaultdict(lambda: defaultdict(list))
         for key, query in queries.items():
             for raw in self._range(query, first=first, end=end, step_seconds=step_seconds, deadline=deadline):
                 for at, row in self._rows_over_time(raw):
                     windows[at][key].append(row)
-        return {
+        counted = {
             at: count({**answers, ("splitting",): splitting}, [target])[0].get(target, {})
             for at, answers in sorted(windows.items())
         }
+        return History(counted, queries=asked)
 
     def check(self, query: str) -> Collection[frozenset[str]]:
         """Have the server parse and evaluate a query; see :class:`istio.telemetry.Telemetry`."""

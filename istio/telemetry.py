@@ -104,6 +104,17 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
+class History:
+    """The answer about one target over consecutive windows, with the queries that were asked.
+
+    ``windows`` maps the epoch second of a window's end to the counts of each version; what has no sample is absent.
+    """
+
+    windows: Mapping[float, Mapping[str, Counts]] = field(default_factory=dict)
+    queries: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Series:
     """One figure of one version over time. ``points`` are (epoch seconds, value), oldest first, gaps left out."""
 
@@ -138,10 +149,10 @@ class Telemetry(Protocol):
         end: datetime,
         step_seconds: float,
         questions: Collection[Question] = (),
-    ) -> Mapping[float, Mapping[str, Counts]]:
-        """Return the counts of consecutive windows of ``step_seconds``: epoch second of the end -> version -> counts.
+    ) -> History:
+        """Return the counts of consecutive windows of ``step_seconds``, oldest first, each ending at a multiple of the step.
 
-        Windows end at multiples of the step, oldest first; what has no sample is absent. Raises TelemetryError.
+        Raises TelemetryError.
         """
         ...
 

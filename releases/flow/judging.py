@@ -197,11 +197,12 @@ def tally_for(counts: Counts | None, *, own: Mapping[str, tuple[str, str]]) -> T
 def _stable_past(rollout: Rollout, *, until: datetime, seconds: int) -> list[Counts]:
     start = until - timedelta(seconds=LEARNING_WINDOWS * seconds)
     try:
-        windows = telemetry_of(rollout.service.cluster).history(
+        history = telemetry_of(rollout.service.cluster).history(
             rollout.service.target, start=start, end=until, step_seconds=seconds
         )
     except TelemetryError:
         return []
+    windows = history.windows
     ends = [at for at in windows if at <= until.timestamp()]
     return [windows[at][rollout.stable.name] for at in ends if rollout.stable.name in windows[at]]
 

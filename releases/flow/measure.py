@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 from django.db import transaction
@@ -75,10 +75,7 @@ def _present(rollout: Rollout, *, runs: list[StepRun], end: datetime, seconds: i
     target = rollout.service.target
     stable = window.of(target, version=rollout.stable.name)
     candidate = window.of(target, version=rollout.candidate.name)
-    queries = list(window.queries)
-    snapshot.asked, _new = AskedQueries.objects.get_or_create(
-        digest=digest(queries), defaults={"queries": queries}
-    )
+    snapshot.asked = _stored(window.queries)
     return _filled(snapshot, stable=stable, candidate=candidate)
 
 
@@ -87,7 +84,7 @@ def _past(
 ) -> Iterator[MetricSnapshot]:
     """Read the windows that nobody looked at while Weir was away, in one go."""
     try:
-        windows = telemetry_of(rollout.service.cluster).history(
+        history = telemetry_of(rollout.service.cluster).history(
             rollout.service.target,
             start=ends[0] - timedelta(seconds=seconds),
             end=ends[-1],
@@ -96,13 +93,23 @@ def _past(
         )
     except TelemetryError:
         return
+    asked = _stored(history.queries)
     for end in ends:
-        versions = windows.get(end.timestamp(), {})
+        versions = history.windows.get(end.timestamp(), {})
+        snapshot = _blank(rollout, runs=runs, end=end, seconds=seconds)
+        snapshot.asked = asked
         yield _filled(
-            _blank(rollout, runs=runs, end=end, seconds=seconds),
+            snapshot,
             stable=versions.get(rollout.stable.name, Missing.NO_DATA),
             candidate=versions.get(rollout.candidate.name, Missing.NO_DATA),
         )
+
+
+def _stored(queries: Sequence[str]) -> AskedQueries:
+    """Return the row of these queries: what many windows were asked is stored once."""
+    wording = list(queries)
+    row, _new = AskedQueries.objects.get_or_create(digest=digest(wording), defaults={"queries": wording})
+    return row
 
 
 def _blank(rollout: Rollout, *, runs: list[StepRun], end: datetime, seconds: int) -> MetricSnapshot:

@@ -164,14 +164,14 @@ def _past(
     for begun in range(0, wanted, _CHUNK_WINDOWS):
         length = min(_CHUNK_WINDOWS, wanted - begun)
         start = end - timedelta(seconds=(wanted - begun) * interval)
-        windows = telemetry.history(
+        history = telemetry.history(
             service.target,
             start=start,
             end=start + timedelta(seconds=length * interval),
             step_seconds=interval,
             questions=questions_of(service),
         )
-        found += [versions[name] for _at, versions in sorted(windows.items()) if name in versions]
+        found += [versions[name] for _at, versions in sorted(history.windows.items()) if name in versions]
         on_progress(_READING_SHARE * (begun + length) / wanted)
     return found, wanted - len(found)
 

@@ -309,8 +309,11 @@ def test_history_is_the_same_windows_again(world: World, target: Target) -> None
     while end - start < timedelta(seconds=2):  # a whole window of a second fits, wherever the seconds begin
         end = world.tick()
 
-    windows = world.telemetry.history(target, start=start, end=end, step_seconds=1)
+    history = world.telemetry.history(target, start=start, end=end, step_seconds=1)
 
+    windows = history.windows
+    assert all(history.queries), "what was asked can be told"
+    assert history.queries
     assert list(windows) == sorted(windows)
     assert windows
     for at, versions in windows.items():

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from istio.telemetry import (
     Counts,
+    History,
     Missing,
     QueryRejected,
     Question,
@@ -153,7 +154,7 @@ class FakeTelemetry:
         end: datetime,
         step_seconds: float,
         questions: Collection[Question] = (),
-    ) -> Mapping[float, Mapping[str, Counts]]:
+    ) -> History:
         self._answer_or_raise()
         first = math.floor(start.timestamp() / step_seconds) + 1
         last = math.floor(end.timestamp() / step_seconds)
@@ -167,7 +168,7 @@ class FakeTelemetry:
                     found = _counted(history, start=begin, end=moment)
                     custom = {question.name: _answer_to(question, found) for question in questions}
                     windows[at][version] = replace(found, custom=custom)
-        return dict(windows)
+        return History(dict(windows), queries=(f"history of {target}",))
 
     def check(self, query: str) -> Collection[frozenset[str]]:
         self._answer_or_raise()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from istio.telemetry import Counts, Question, Target, Window
+from istio.telemetry import History, Question, Target, Window
 from releases.models import Rollout, StepRun
 from tests.admin.world import World
 from tests.fakes.telemetry import FakeTelemetry, Traffic
@@ -62,7 +62,7 @@ class Following(FakeTelemetry):
         end: datetime,
         step_seconds: float,
         questions: Collection[Question] = (),
-    ) -> Mapping[float, Mapping[str, Counts]]:
+    ) -> History:
         found = _of([target])
         return found.history(target, start=start, end=end, step_seconds=step_seconds, questions=questions)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from releases.domain.states import Event, State
@@ -35,6 +37,18 @@ def test_a_rollback_by_a_guard_names_its_verdict_and_what_was_asked(scene: Scene
     assert (told["outcome"], told["samples_hash"]) == ("fail", verdict.snapshots_hash)
     assert told["queries_hash"] == snapshot.asked.digest
     assert len(told["queries_hash"]) == 64
+
+
+def test_windows_read_again_after_an_outage_tell_what_was_asked(scene: Scene) -> None:
+    rollout = scene.rollout(at=State.RUNNING, step=1)
+    scene.behaviour["v2"] = {"error_ratio": 0.5}
+    rollout = scene.pulse(rollout, after=timedelta(seconds=60))
+    past = rollout.snapshots.exclude(at=rollout.snapshots.latest("at").at)
+    assert past.filter(asked__queries__0__startswith="history").exists(), "windows were read again"
+    assert not rollout.snapshots.filter(asked=None).exists()
+    rollout = scene.until(rollout, State.ROLLED_BACK)
+    told = (last(rollout, "roll_back").after or {})["verdict"]
+    assert (len(told["queries_hash"]), len(told["samples_hash"])) == (64, 64)
 
 
 def test_a_hold_for_want_of_evidence_names_its_verdict(scene: Scene) -> None:
