@@ -21,8 +21,9 @@ from unfold.admin import ModelAdmin as ThemeModelAdmin
 
 from releases import flow
 from releases.admin.actor import actor_of, person
+from releases.admin.sign_in import to_password
 from releases.admin.widgets import MomentInput
-from releases.domain import DomainError
+from releases.domain import DomainError, PasswordNeeded
 from releases.models import User
 from releases.said import said_of
 
@@ -85,6 +86,8 @@ class OperationsAdmin(_Theme[M]):
             about = self.get_object(request, object_id) if object_id else None
             action = f"{'change' if object_id else 'create'}_{self.opts.model_name}"
             flow.tell_refusal(error, action=action, by=actor_of(request), obj=about or self.model())
+            if isinstance(error, PasswordNeeded):
+                return to_password(request, error, there=request.get_full_path())
             self.message_user(request, said_of(error), messages.ERROR)
             return HttpResponseRedirect(request.get_full_path())
 

@@ -35,6 +35,7 @@ _SECTIONS: dict[str | Promise, list[str]] = {
         "Freeze",
         "ReleaseWindow",
         "Proposal",
+        "StandardChange",
     ],
     gettext_lazy("Catalogue"): ["Service", "Version", "Cluster", "Metric", "Policy"],
     gettext_lazy("People"): ["User", "Group", "Role", "ApiToken"],

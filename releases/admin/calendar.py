@@ -1,17 +1,14 @@
-"""The calendar and the changes that take two people. ``flow`` makes them; the forms only ask."""
+"""The calendar: freezes, release windows, holidays, the red button. ``flow`` makes them; the forms only ask."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -21,10 +18,9 @@ from django.views.decorators.http import require_POST
 from releases import flow, selectors
 from releases.admin.actor import actor_of, may
 from releases.admin.base import OperationsAdmin
-from releases.admin.widgets import MomentInput
-from releases.domain import BadPlan, DomainError
+from releases.domain import DomainError
 from releases.domain.roles import Action
-from releases.models import Freeze, Holiday, Proposal, ReleaseWindow, RolloutPlan
+from releases.models import Freeze, Holiday, ReleaseWindow
 from releases.said import said_of
 from releases.templatetags.weir import moment
 from services.models import Cluster, Service
@@ -35,10 +31,8 @@ WINDOW_FIELDS = ("name", "reason", "service", "cluster", "starts_at", "ends_at",
 if TYPE_CHECKING:  # Django's forms take no parameter at run time
 
     class _FreezeForm(forms.ModelForm[Freeze]): ...
-
-    class _ProposalForm(forms.ModelForm[Proposal]): ...
 else:
-    _FreezeForm = _ProposalForm = forms.ModelForm
+    _FreezeForm = forms.ModelForm
 
 
 class FreezeForm(_FreezeForm):
@@ -49,40 +43,6 @@ class FreezeForm(_FreezeForm):
         required=False,
         help_text=gettext_lazy("Ends it for good; while it is active, when somebody else agrees."),
     )
-
-
-class ProposalForm(_ProposalForm):
-    """The answer of the second person, or of the first who takes it back."""
-
-    decision = forms.ChoiceField(
-        label=gettext_lazy("Decision"),
-        choices=[
-            ("agree", gettext_lazy("Agree: the change is made now")),
-            ("refuse", gettext_lazy("Refuse")),
-            ("withdraw", gettext_lazy("Take it back")),
-        ],
-    )
-    answer = forms.CharField(
-        label=gettext_lazy("Answer"), required=False, widget=forms.Textarea(attrs={"rows": 3})
-    )
-
-
-class StandardForm(forms.Form):
-    """A plan that shall need no vote on one service, within bounds."""
-
-    plan = forms.ModelChoiceField(
-        label=gettext_lazy("Plan"),
-        queryset=RolloutPlan.objects.order_by("name"),
-        help_text=gettext_lazy("As it is now: editing it later ends what was approved."),
-    )
-    service = forms.ModelChoiceField(label=gettext_lazy("Service"), queryset=Service.objects.order_by("name"))
-    max_weight = forms.IntegerField(
-        label=gettext_lazy("Highest weight"), min_value=1, max_value=100, initial=100
-    )
-    valid_until = forms.DateTimeField(
-        label=gettext_lazy("Valid until"), widget=MomentInput, help_text=gettext_lazy("Within a year.")
-    )
-    why = forms.CharField(label=gettext_lazy("Reason"), widget=forms.Textarea(attrs={"rows": 3}))
 
 
 class CalendarAdmin(OperationsAdmin[Any]):
@@ -216,69 +176,3 @@ class HolidayAdmin(CalendarAdmin):
 
     def delete_model(self, request: HttpRequest, obj: Holiday) -> None:
         flow.delete_holiday(obj, by=actor_of(request))
-
-
-@admin.register(Proposal)
-class ProposalAdmin(OperationsAdmin[Proposal]):
-    """The inbox of changes that take two people."""
-
-    form = ProposalForm
-    list_display = ("__str__", "kind", "target", "state", "asked_by", "asked_at", "decided_by")
-    list_filter = ("state", "kind")
-    readonly_fields = (
-        "kind",
-        "target",
-        "before",
-        "after",
-        "reason",
-        "asked_by",
-        "asked_at",
-        "state",
-        "decided_by",
-    )
-    fields = (*readonly_fields, "decision", "answer")
-    empty_help = gettext_lazy("Changes of policies and active freezes wait here for a second person.")
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Proposal]:
-        return selectors.proposals()
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return may(request, Action.EDIT_PLANS)
-
-    def add_view(
-        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        """Propose a standard change. Other proposals begin where what they change is shown."""
-        if not self.has_add_permission(request):
-            raise PermissionDenied
-        form = StandardForm(request.POST or None, initial={"plan": request.GET.get("plan")})
-        if form.is_valid():
-            try:
-                made = flow.propose_standard(by=actor_of(request), **form.cleaned_data)
-            except BadPlan as error:
-                form.add_error(error.field if error.field in form.fields else None, said_of(error))
-            except DomainError as error:
-                form.add_error(None, said_of(error))
-            else:
-                told = _("%(proposal)s waits for a second person.") % {"proposal": made}
-                self.message_user(request, told, messages.WARNING)
-                return HttpResponseRedirect(reverse("admin:releases_proposal_changelist"))
-        title = _("Propose a standard change")
-        context = {**self.admin_site.each_context(request), "title": title, "form": form, "opts": self.opts}
-        return TemplateResponse(request, "releases/standard_form.html", context)
-
-    def has_change_permission(self, request: HttpRequest, obj: Proposal | None = None) -> bool:
-        """Who may decide ``flow`` says, with the reason; what is decided is only read."""
-        return obj is None or obj.state == Proposal.State.OPEN
-
-    def get_fields(self, request: HttpRequest, obj: Proposal | None = None) -> Any:
-        return self.fields if self.has_change_permission(request, obj) else (*self.readonly_fields, "answer")
-
-    def save_model(self, request: HttpRequest, obj: Proposal, form: Any, change: bool) -> None:
-        decide: dict[str, Callable[..., Proposal]] = {
-            "agree": flow.agree,
-            "refuse": flow.refuse,
-            "withdraw": flow.withdraw_proposal,
-        }
-        stored = selectors.proposals().get(pk=obj.pk)
-        decide[form.cleaned_data["decision"]](stored, by=actor_of(request), why=form.cleaned_data["answer"])

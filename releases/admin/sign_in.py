@@ -11,13 +11,16 @@ from django.contrib.auth.decorators import login_required
 from django.contrib.auth.forms import AuthenticationForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.utils.http import url_has_allowed_host_and_scheme
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 
 from releases.admin.actor import person
+from releases.domain import PasswordNeeded
+from releases.said import said_of
 from releases.sessions import check_password, refuse_guessing
 
 
@@ -45,6 +48,12 @@ class ConfirmForm(forms.Form):
     def clean_password(self) -> str:
         check_password(self.request, person(self.request), self.cleaned_data["password"])
         return ""
+
+
+def to_password(request: HttpRequest, error: PasswordNeeded, *, there: str) -> HttpResponse:
+    """Lead to the page that asks for the password, and from there back to where the decision waits."""
+    messages.warning(request, said_of(error))
+    return HttpResponseRedirect(f"{reverse('confirm')}?{urlencode({'next': there})}")
 
 
 @sensitive_post_parameters("password")

@@ -23,7 +23,8 @@ from releases import flow, selectors
 from releases.admin.actor import actor_of, person
 from releases.admin.base import OperationsAdmin
 from releases.admin.drawing.difference import Difference, read_difference
-from releases.domain import DomainError
+from releases.admin.sign_in import to_password
+from releases.domain import DomainError, PasswordNeeded
 from releases.domain.traffic_change import ChangeEvent, ChangeState
 from releases.models import AuditEvent, Rollout, TrafficChange, TrafficVote
 from releases.said import said_of, said_of_refusal
@@ -182,6 +183,8 @@ def cause(request: HttpRequest, pk: int, slug: str) -> HttpResponse:
             why=request.POST.get("reason", "").strip(),
             fingerprint=request.POST.get("fingerprint", ""),
         )
+    except PasswordNeeded as error:
+        return to_password(request, error, there=page_of(change))
     except (DomainError, MeshError) as error:
         messages.error(request, said_of_refusal(error))
     else:

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from istio.documents import TrafficError
@@ -16,7 +15,7 @@ from releases.domain.actor import Actor
 from releases.domain.fingerprint import digest, shown
 from releases.domain.reasons import Reason
 from releases.domain.states import CARRYING, Event, State, target
-from releases.flow.authorize import check_may_vote, person_behind, person_of
+from releases.flow.authorize import check_may_vote, person_of, votes_of
 from releases.flow.content import fingerprint_of
 from releases.flow.evidence_pack import evidence_pack
 from releases.flow.expiry import lasts_until
@@ -37,7 +36,7 @@ def approve(rollout: Rollout, *, by: Actor, fingerprint: str, why: str) -> None:
     target(State(rollout.state), Event.APPROVE)
     renew_content(rollout, by=by)
     check_fingerprint(rollout, given=fingerprint)
-    if rollout.approvals.filter(_mine(by), voided_at=None, fingerprint=fingerprint).exists():
+    if rollout.approvals.filter(votes_of(by), voided_at=None, fingerprint=fingerprint).exists():
         return
     evidence = evidence_pack(rollout, now=database_now())
     with transaction.atomic():
@@ -112,7 +111,7 @@ def revoke(rollout: Rollout, *, by: Actor, why: str) -> None:
     """Take one's own vote back: before the start the rollout waits again, while running it pauses. Never rolled back."""
     check_may_vote(rollout, by=by, what=Event.REVOKE)
     target(State(rollout.state), Event.REVOKE)
-    mine = rollout.approvals.filter(_mine(by), voided_at=None, decision=Approval.Decision.APPROVE)
+    mine = rollout.approvals.filter(votes_of(by), voided_at=None, decision=Approval.Decision.APPROVE)
     if not mine.exists():
         raise IllegalMove(_("You have no vote on %(rollout)s that could be revoked.") % {"rollout": rollout})
     mine.update(voided_at=database_now(), voided_by=by.name, voided_why=why or "revoked")
@@ -203,7 +202,7 @@ def renew_content(rollout: Rollout, *, by: Actor) -> None:
 
 def _vote(rollout: Rollout, decision: str, *, by: Actor, why: str, evidence: dict[str, Any]) -> Approval:
     """Store the vote. Who approved and now rejects has one vote that counts, the later one."""
-    rollout.approvals.filter(by_id=person_of(by), voided_at=None).update(
+    rollout.approvals.filter(votes_of(by), voided_at=None).update(
         voided_at=database_now(), voided_by=by.name, voided_why=_("voted again")
     )
     return Approval.objects.create(
@@ -216,12 +215,6 @@ def _vote(rollout: Rollout, decision: str, *, by: Actor, why: str, evidence: dic
         evidence_hash=digest(evidence),
         channel=by.channel.value,
     )
-
-
-def _mine(by: Actor) -> Q:
-    """The votes of the person behind this log-in, whichever log-in they were given by."""
-    person = person_behind(person_of(by))
-    return Q(by=person) | Q(by__belongs_to=person)
 
 
 def _at(rollout: Rollout) -> dict[str, str]:

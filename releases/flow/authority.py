@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from releases.domain.reasons import Reason
-from releases.models import Approval, EmergencyRelease, Rollout
+from releases.models import Approval, EmergencyRelease, Rollout, TrafficChange
 
 JUDGED = frozenset({Reason.GUARD_FAILED, Reason.EVIDENCE_UNCLEAR, Reason.EXPERIMENT_LOST})
 """The reasons that a verdict gives."""
@@ -21,6 +21,16 @@ def authority_of(rollout: Rollout) -> dict[str, Any]:
         release = EmergencyRelease.objects.filter(rollout=rollout).values_list("pk", flat=True).first()
         found |= {"emergency_release": release} if release else {}
     return found
+
+
+def authority_of_change(change: TrafficChange) -> dict[str, Any]:
+    """Return whose word a write by hand follows: the votes that count, or that it needs none since it leads back."""
+    votes = change.approvals.filter(decision=Approval.Decision.APPROVE, voided_at=None)
+    found: dict[str, Any] = {
+        "change": str(change),
+        "votes": list(votes.order_by("pk").values_list("pk", flat=True)),
+    }
+    return found if change.needs_vote else {**found, "leads_back": True}
 
 
 def verdict_behind(rollout: Rollout, *, reason: Reason) -> dict[str, Any]:

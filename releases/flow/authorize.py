@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from releases.domain import NotAllowed, PasswordNeeded
 from releases.domain.actor import Actor
 from releases.domain.roles import Action, RoleName, allows, roles_that_allow
 from releases.domain.states import PRODUCTION_DECISIONS, Event
-from releases.models import Rollout, User
+from releases.models import Role, Rollout, User
 from releases.roles import roles_everywhere, roles_of
 from services.models import Service
 
@@ -24,8 +25,8 @@ def check_may(what: Event | Action, *, by: Actor, service: Service | None) -> No
         raise NotAllowed(_("This account is not active."))
     if not allows(roles_of(user, service), what):
         raise NotAllowed(why_not(what, service=service))
-    if what in PRODUCTION_DECISIONS and not by.is_fresh:
-        raise PasswordNeeded(_("You signed in a while ago. Please give your password again, then decide."))
+    if what in PRODUCTION_DECISIONS or what is Action.RELEASE_IN_EMERGENCY:
+        check_fresh(by)
 
 
 def check_may_everywhere(what: Event | Action, *, by: Actor) -> None:
@@ -62,19 +63,50 @@ def check_may_vote(rollout: Rollout, *, by: Actor, what: Event) -> None:
         )
 
 
-def check_may_any(what: Sequence[Event | Action], *, by: Actor, service: Service | None) -> None:
-    """Refuse who has no role that grants any of these. Raises NotAllowed with the sentence for the first."""
-    if by.user_id is None:
+def check_may_any(what: Sequence[Event | Action], *, by: Actor, concerned: Collection[int | None]) -> None:
+    """Refuse who has no role for any of these on the services of each owning group that is concerned.
+
+    None stands for what belongs to no group: only a role that holds everywhere covers it. Raises NotAllowed.
+    """
+    person = person_of(by)
+    held = list(Role.objects.filter(user=person, user__is_active=True).values_list("name", "group_id"))
+    if covers(held, what, concerned=concerned):
         return
-    user = User.objects.get(pk=by.user_id)
-    held = roles_of(user, service) if user.is_active else set()
-    if not any(allows(held, one) for one in what):
-        raise NotAllowed(why_not(what[0], service=service))
+    why = why_not(what[0], service=None)
+    if covers(held, what, concerned=()):
+        why = _("This concerns more services than your roles hold on. %(why)s") % {"why": why}
+    raise NotAllowed(why)
+
+
+def covers(
+    held: Collection[tuple[str, int | None]],
+    what: Sequence[Event | Action],
+    *,
+    concerned: Collection[int | None],
+) -> bool:
+    """Say whether these roles (name, owning group) grant any of it to each group concerned; to no group: anywhere."""
+    scopes = [{None, group} for group in concerned] or [{group for _name, group in held}]
+    return all(
+        any(allows([RoleName(name)], one) for name, group in held if group in scope for one in what)
+        for scope in scopes
+    )
+
+
+def check_fresh(by: Actor) -> None:
+    """Refuse a browser session whose password was given too long ago for a production decision. Raises PasswordNeeded."""
+    if not by.is_fresh:
+        raise PasswordNeeded(_("You signed in a while ago. Please give your password again, then decide."))
 
 
 def person_behind(user_id: int) -> int:
     """Return whose decisions this user's are: a service account's are those of the person it belongs to."""
     return User.objects.get(pk=user_id).person_id
+
+
+def votes_of(by: Actor) -> Q:
+    """The votes of the person behind this log-in, whichever log-in they were given by."""
+    person = person_behind(person_of(by))
+    return Q(by=person) | Q(by__belongs_to=person)
 
 
 def why_not(what: Event | Action, *, service: Service | None) -> str:

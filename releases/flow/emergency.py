@@ -76,7 +76,7 @@ def review_emergency(rollout: Rollout, *, by: Actor, outcome: str, findings: str
 
 def _check(rollout: Rollout, *, by: Actor, why: str, incident: str, typed_name: str) -> None:
     check_may(Action.RELEASE_IN_EMERGENCY, by=by, service=rollout.service)
-    person = person_of(by)
+    person = person_behind(person_of(by))
     if typed_name.strip() != rollout.service.name:
         raise BadPlan(_("Type the name of the service, to be sure."), field="service_name")
     if len(why.strip()) < SHORTEST_REASON:
@@ -87,7 +87,7 @@ def _check(rollout: Rollout, *, by: Actor, why: str, incident: str, typed_name: 
     if not incident.strip():
         raise BadPlan(_("An emergency names its incident."), field="incident")
     overdue = EmergencyRelease.objects.filter(
-        Q(rollout__service=rollout.service) | Q(declared_by=person),
+        Q(rollout__service=rollout.service) | Q(declared_by=person) | Q(declared_by__belongs_to=person),
         reviewed_at=None,
         due_at__lt=database_now(),
     ).select_related("rollout")

@@ -16,7 +16,7 @@ from releases.domain.roles import Action
 from releases.domain.states import Event
 from releases.flow.agreed import carry_out
 from releases.flow.attempts import attempt
-from releases.flow.authorize import check_may, check_may_any, person_behind
+from releases.flow.authorize import check_fresh, check_may_any, person_behind
 from releases.flow.record import record
 from releases.models import Freeze, Proposal, Rollout, RolloutPlan
 from services.models import Policy, Service
@@ -45,6 +45,21 @@ def grants_to_agree(proposal: Proposal) -> tuple[Action | Event, ...]:
     return _RULES[Proposal.Kind(proposal.kind)].agree
 
 
+def groups_concerned(proposal: Proposal) -> frozenset[int | None]:
+    """Return the owning groups of every service that the change is about; None: also services of no group, or all there are.
+
+    Both persons hold their role on each of them: what a freeze covers, and every service that a policy decides on.
+    """
+    if proposal.rollout is not None:
+        return frozenset({proposal.rollout.service.owners_id})
+    if proposal.freeze is not None:
+        covered = proposal.freeze.service
+        return frozenset({covered.owners_id if covered else None})
+    if proposal.policy is not None:
+        return frozenset(service.owners_id for service in proposal.policy.services.all())
+    return frozenset({proposal.service.owners_id if proposal.service else None})
+
+
 @transaction.atomic
 def propose(
     kind: Proposal.Kind,
@@ -62,11 +77,7 @@ def propose(
     """Ask for a change that somebody else has to agree to. Nothing changes yet. Raises NotAllowed, BadPlan."""
     if by.user_id is None:
         raise NotAllowed(_("A change that takes two people is asked for by a person."))
-    about = service or (freeze.service if freeze else None) or (rollout.service if rollout else None)
-    check_may(_RULES[kind].ask, by=by, service=about)
-    if not why.strip():
-        raise BadPlan(_("A change that takes two people says why."), field="reason")
-    proposal = Proposal.objects.create(
+    proposal = Proposal(
         kind=kind,
         policy=policy,
         service=service,
@@ -78,6 +89,10 @@ def propose(
         reason=why,
         asked_by_id=by.user_id,
     )
+    check_may_any([_RULES[kind].ask], by=by, concerned=groups_concerned(proposal))
+    if not why.strip():
+        raise BadPlan(_("A change that takes two people says why."), field="reason")
+    proposal.save(force_insert=True)
     record(
         f"propose_{kind}",
         by=by,
@@ -113,20 +128,34 @@ def refuse(proposal: Proposal, *, by: Actor, why: str) -> Proposal:
 @transaction.atomic
 def withdraw_proposal(proposal: Proposal, *, by: Actor, why: str = "") -> Proposal:
     """Take one's own proposal back."""
-    if by.user_id != proposal.asked_by_id:
+    if by.user_id is None or person_behind(by.user_id) != person_behind(proposal.asked_by_id):
         raise NotAllowed(_("Only who asked for it can take it back."))
     return _decide(proposal, Proposal.State.WITHDRAWN, by=by, why=why)
 
 
 def check_may_decide(proposal: Proposal, *, by: Actor) -> None:
-    """Refuse the person who asked, whichever log-in is used, and who has no role for it. Raises NotAllowed."""
+    """Refuse the person who asked, whichever log-in is used, who has no role for all of it, and a token no policy accepts.
+
+    Raises NotAllowed, PasswordNeeded.
+    """
     if by.user_id is None:
         raise NotAllowed(_("Only a person can decide."))
     if person_behind(by.user_id) == person_behind(proposal.asked_by_id):
         raise NotAllowed(_("You asked for this change, so somebody else has to decide."))
-    service = proposal.service or (proposal.freeze.service if proposal.freeze else None)
-    service = service or (proposal.rollout.service if proposal.rollout else None)
-    check_may_any(grants_to_agree(proposal), by=by, service=service)
+    check_may_any(grants_to_agree(proposal), by=by, concerned=groups_concerned(proposal))
+    check_fresh(by)
+    policy = _policy_over(proposal)
+    if by.by_token and policy is not None and not policy.token_approval_allowed:
+        raise NotAllowed(
+            _("The policy of this service does not accept decisions by API token; decide on the page.")
+        )
+
+
+def _policy_over(proposal: Proposal) -> Policy | None:
+    """Return the policy that says whether tokens decide here, None where what it is about has none."""
+    covered = proposal.rollout or proposal.freeze
+    service = proposal.service or (covered.service if covered else None)
+    return proposal.policy or (service.policy if service else None)
 
 
 def _decide(proposal: Proposal, state: Proposal.State, *, by: Actor, why: str) -> Proposal:

@@ -12,6 +12,7 @@ from releases.selectors.calendar import (
     proposals,
     proposals_waiting_for,
     schedule_forecast,
+    standard_changes,
     unknown_years_sentence,
     windows,
 )
@@ -95,6 +96,7 @@ __all__ = [
     "route_of",
     "schedule_forecast",
     "services",
+    "standard_changes",
     "traffic",
     "traffic_of",
     "trains",

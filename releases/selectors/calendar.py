@@ -13,12 +13,12 @@ from django.utils.translation import gettext as _
 from releases.domain.calendar import Answer, Calendar, Conflict, Day, Freeze, Planned, answer, forecast
 from releases.domain.calendar.ical import Exported
 from releases.domain.calendar.schedule import Schedule
-from releases.domain.roles import RoleName, allows
 from releases.domain.states import FINISHED, LIVE
-from releases.flow.four_eyes import grants_to_agree
+from releases.flow.authorize import covers
+from releases.flow.four_eyes import grants_to_agree, groups_concerned
 from releases.flow.opening import calendar_of, own_holidays
 from releases.models import Freeze as FreezeRow
-from releases.models import Proposal, ReleaseWindow, Role, Rollout, StepRun, User
+from releases.models import Proposal, ReleaseWindow, Role, Rollout, StandardChange, StepRun, User
 from releases.models.calendar import Entry
 from services.models import Service
 
@@ -92,23 +92,27 @@ def proposals() -> QuerySet[Proposal]:
     """Return proposals with what a list shows."""
     return Proposal.objects.select_related(
         "policy", "service__cluster", "freeze__service", "rollout__service", "plan", "asked_by", "decided_by"
+    ).prefetch_related("policy__services")
+
+
+def standard_changes() -> QuerySet[StandardChange]:
+    """Return approvals in advance with the two people behind them."""
+    return StandardChange.objects.select_related(
+        "plan", "service__cluster", "proposal__asked_by", "proposal__decided_by"
     )
 
 
 def proposals_waiting_for(user: User) -> list[Proposal]:
-    """Return the proposals that this person may decide: two queries, whatever their number."""
+    """Return the proposals that this person may decide: four queries, whatever their number."""
     roles = list(Role.objects.filter(user=user).values_list("name", "group_id"))
     if not roles or not user.is_active:
         return []
     waiting = proposals().filter(state=Proposal.State.OPEN).exclude(asked_by__in=user.logins())
-    return [row for row in waiting.order_by("pk") if _may_agree(row, roles)]
-
-
-def _may_agree(proposal: Proposal, roles: Sequence[tuple[str, int | None]]) -> bool:
-    about = proposal.service or (proposal.freeze.service if proposal.freeze else None)
-    about = about or (proposal.rollout.service if proposal.rollout else None)
-    held = {RoleName(name) for name, group in roles if about is None or group in {None, about.owners_id}}
-    return any(allows(held, grant) for grant in grants_to_agree(proposal))
+    return [
+        row
+        for row in waiting.order_by("pk")
+        if covers(roles, grants_to_agree(row), concerned=groups_concerned(row))
+    ]
 
 
 def calendar_view(

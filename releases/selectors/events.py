@@ -50,7 +50,9 @@ def _personal(rollout: Rollout, event: Event, *, user: User, editors: set[int]) 
         return _("You asked for this rollout, so somebody else has to decide.")
     if user.person_id in editors:
         return _("You edited this rollout, so somebody else has to decide.")
-    voted = any(vote.by_id == user.pk and vote.voided_at is None for vote in rollout.approvals.all())
+    voted = any(
+        vote.by.person_id == user.person_id and vote.voided_at is None for vote in rollout.approvals.all()
+    )
     if event is Event.REVOKE and not voted:
         return _("You have no vote that could be revoked.")
     if event is Event.APPROVE and voted:

@@ -92,9 +92,9 @@ def waiting_for(user: User) -> list[Rollout]:
         .exclude(requested_by__in=user.logins())
         .exclude(edits__by__in=user.logins())
     )
-    found = pending.exclude(approvals__in=Approval.objects.filter(by=user, voided_at=None)).select_related(
-        "service", "candidate", "stable"
-    )
+    found = pending.exclude(
+        approvals__in=Approval.objects.filter(by__in=user.logins(), voided_at=None)
+    ).select_related("service", "candidate", "stable")
     return [
         row
         for row in found

@@ -105,7 +105,7 @@ def changes_waiting_for(user: User) -> list[TrafficChange]:
     roles = list(Role.objects.filter(user=user).values_list("name", "group_id"))
     if not roles or not user.is_active:
         return []
-    voted = TrafficVote.objects.filter(by=user, voided_at=None)
+    voted = TrafficVote.objects.filter(by__in=user.logins(), voided_at=None)
     pending = (
         changes()
         .filter(state=ChangeState.PENDING)
@@ -251,5 +251,7 @@ def _needed(change: TrafficChange, event: ChangeEvent) -> list[Event | Action]:
 
 
 def _voted(change: TrafficChange, event: ChangeEvent, *, user: User) -> str:
-    voted = any(vote.by_id == user.pk and vote.voided_at is None for vote in change.approvals.all())
+    voted = any(
+        vote.by.person_id == user.person_id and vote.voided_at is None for vote in change.approvals.all()
+    )
     return _("You have voted already.") if voted and event is ChangeEvent.APPROVE else ""

@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.test import Client
 from django.urls import reverse
+from pytest_django.fixtures import Settings
 
+from releases import flow
 from releases.clock import database_now
 from releases.domain.roles import RoleName
 from releases.domain.states import State
-from releases.models import AuditEvent, EmergencyRelease, Freeze, Proposal, Role, Rollout
+from releases.models import AuditEvent, EmergencyRelease, Freeze, Proposal, Role, Rollout, StandardChange
 from tests.admin.conftest import SignIn
-from tests.admin.world import World, person
+from tests.admin.world import World, actor, person
 
 pytestmark = pytest.mark.django_db
 
@@ -118,6 +121,61 @@ def test_a_standard_change_is_proposed_and_waits_on_the_board_of_a_second_person
     assert link in text_of(sign_in(world.approver), "admin:index")
     assert link not in text_of(asker, "admin:index"), "who asked does not decide"
     assert link not in text_of(sign_in(world.viewer), "admin:index")
+
+
+def standard_change(world: World) -> StandardChange:
+    proposal = flow.propose_standard(
+        world.plan,
+        service=world.service("product"),
+        max_weight=100,
+        valid_until=database_now() + timedelta(days=30),
+        by=actor(world.requester),
+        why="The same every week.",
+    )
+    flow.agree(proposal, by=actor(world.approver))
+    return StandardChange.objects.get()
+
+
+def test_a_standard_change_is_taken_back_on_its_page_with_a_reason(world: World, sign_in: SignIn) -> None:
+    url = reverse("admin:releases_standardchange_change", args=[standard_change(world).pk])
+    client = sign_in(world.administrator)
+    assert "Take it back" in client.get(url).content.decode()
+    assert client.post(url, {"why": ""}).status_code == 200, "a reason is needed"
+    assert StandardChange.objects.get().revoked_at is None
+    client.post(url, {"why": "The plan was wrong."})
+    assert StandardChange.objects.get().revoked_by == world.administrator.username
+    event = AuditEvent.objects.get(action="revoke_standard_change")
+    assert (event.reason, event.outcome) == ("The plan was wrong.", "done")
+    assert "Take it back" not in client.get(url).content.decode(), "once is enough"
+
+
+def test_who_does_not_keep_policies_takes_no_standard_change_back(world: World, sign_in: SignIn) -> None:
+    url = reverse("admin:releases_standardchange_change", args=[standard_change(world).pk])
+    client = sign_in(world.operator)
+    assert "Take it back" not in client.get(url).content.decode()
+    assert client.post(url, {"why": "I want to."}).status_code == 403
+    assert StandardChange.objects.get().revoked_at is None
+
+
+def test_an_old_session_is_led_to_the_password_and_back_to_the_proposal(
+    world: World, sign_in: SignIn, settings: Settings
+) -> None:
+    proposal = flow.propose_standard(
+        world.plan,
+        service=world.service("product"),
+        max_weight=100,
+        valid_until=database_now() + timedelta(days=30),
+        by=actor(world.requester),
+        why="The same every week.",
+    )
+    url = reverse("admin:releases_proposal_change", args=[proposal.pk])
+    settings.REAUTHENTICATE_AFTER_SECONDS = -1
+    answer = sign_in(world.approver).post(url, {"decision": "agree", "answer": "yes"})
+    assert (answer.status_code, answer["Location"]) == (
+        302,
+        f"{reverse('confirm')}?{urlencode({'next': url})}",
+    )
+    assert not StandardChange.objects.exists()
 
 
 def test_a_change_of_data_is_asked_for_with_its_note(world: World, sign_in: SignIn) -> None:

@@ -24,6 +24,8 @@ LISTS = [
     "releases_auditevent",
     "releases_metricsnapshot",
     "releases_verdict",
+    "releases_proposal",
+    "releases_standardchange",
     "releases_user",
     "releases_role",
     "releases_apitoken",

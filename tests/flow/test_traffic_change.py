@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -15,7 +16,7 @@ from istio.mesh import DEPLOYMENT, VIRTUAL_SERVICE, Conflict, Manifest, Ref, Unr
 from istio.weights import weights_of
 from releases import flow, selectors
 from releases.clock import database_now
-from releases.domain import BadPlan, Blocked, IllegalMove, LostRace, NotAllowed, Stale
+from releases.domain import BadPlan, Blocked, IllegalMove, LostRace, NotAllowed, PasswordNeeded, Stale
 from releases.domain.roles import RoleName
 from releases.domain.states import Event
 from releases.domain.traffic_change import ChangeEvent
@@ -96,7 +97,11 @@ class TestForward:
         assert event.before
         assert event.after
         assert event.before["metadata"]["resourceVersion"] != event.after["metadata"]["resourceVersion"]
-        assert event.after == live(world)
+        after = dict(event.after)
+        authority = after.pop("authorised_by")
+        assert after == live(world)
+        vote = TrafficVote.objects.get()
+        assert authority == {"change": str(vote.change), "votes": [vote.pk]}
 
     def test_the_object_names_the_change(self, world: World) -> None:
         change = applied(world, 20)
@@ -182,6 +187,30 @@ class TestRefusals:
             TrafficVote.objects.create(
                 change=change, by=robot, decision="approve", fingerprint=change.fingerprint
             )
+
+    def test_one_person_votes_once_not_one_log_in_once(self, world: World) -> None:
+        world.policy.approvals_needed = 2
+        world.policy.save()
+        robot = worlds.person("robot", RoleName.APPROVER, belongs_to=world.approver)
+        change = approve(world, ask(world))
+        again = flow.perform_change(
+            change, ChangeEvent.APPROVE, by=actor(robot), fingerprint=change.fingerprint, why="again"
+        )
+        assert (again.state, TrafficVote.objects.count()) == ("pending", 1)
+        assert [row.pk for row in selectors.changes_waiting_for(robot)] == []
+        flow.perform_change(change, ChangeEvent.REJECT, by=actor(robot), why="I misread it")
+        given = [(vote.decision, vote.voided_at is None) for vote in TrafficVote.objects.order_by("pk")]
+        assert given == [("approve", False), ("reject", True)], "the later word of the person counts"
+
+    def test_an_old_session_gives_the_password_before_it_writes_forward(self, world: World) -> None:
+        change = approve(world, ask(world))
+        old = replace(actor(world.operator), is_fresh=False)
+        with pytest.raises(PasswordNeeded):
+            flow.perform_change(change, ChangeEvent.APPLY, by=old)
+        assert writes(world) == []
+        apply(world, change)
+        back = ask(world, 0)
+        assert flow.perform_change(back, ChangeEvent.APPLY, by=old).state == "applied", "back asks nobody"
 
     def test_somebody_elses_service_account_may_vote(self, world: World) -> None:
         robot = worlds.person("robot", RoleName.APPROVER, belongs_to=world.approver)
@@ -477,6 +506,13 @@ class TestAllBack:
         flow.all_back(world.service("product"), by=actor(world.operator))
         assert split(world) == {"v1": 100}
         assert "restored" in AuditEvent.objects.filter(action="mesh_write").latest("seq").reason
+
+    def test_its_write_says_that_it_leads_back(self, world: World) -> None:
+        applied(world, 20)
+        back = flow.all_back(world.service("product"), by=actor(world.operator))
+        event = AuditEvent.objects.filter(action="mesh_write").latest("seq")
+        told = {"change": str(back), "votes": [], "leads_back": True}
+        assert (event.after or {})["authorised_by"] == told
 
     def test_conflicts_are_read_again_and_written_over(self, world: World) -> None:
         applied(world, 20)

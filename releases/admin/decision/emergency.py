@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
-from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
@@ -16,11 +14,12 @@ from istio.mesh import MeshError
 from releases import flow, selectors
 from releases.admin.actor import actor_of
 from releases.admin.decision.rows import page_of, rollout_or_404
+from releases.admin.sign_in import to_password
 from releases.domain import DomainError, PasswordNeeded
 from releases.domain.roles import Action
 from releases.domain.states import Event, State
 from releases.models import EmergencyRelease, Rollout, User
-from releases.said import said_of, said_of_refusal
+from releases.said import said_of_refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +88,7 @@ def _done(request: HttpRequest, rollout: Rollout, act: Callable[[], object], *, 
     try:
         act()
     except PasswordNeeded as error:
-        messages.warning(request, said_of(error))
-        return HttpResponseRedirect(f"{reverse('confirm')}?{urlencode({'next': page_of(rollout)})}")
+        return to_password(request, error, there=page_of(rollout))
     except (DomainError, MeshError) as error:
         messages.error(request, said_of_refusal(error))
     else:

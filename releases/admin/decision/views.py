@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.template.response import TemplateResponse
-from django.urls import reverse
 from django.utils import timezone
-from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
@@ -23,6 +21,7 @@ from releases.admin.decision.emergency import emergency_panel
 from releases.admin.decision.page import decision_page
 from releases.admin.decision.rows import page_of, rollout_or_404
 from releases.admin.decision.trial import destinations, read_headers
+from releases.admin.sign_in import to_password
 from releases.domain import DomainError, PasswordNeeded
 from releases.domain.states import Event
 from releases.models import Rollout
@@ -106,8 +105,7 @@ def cause(request: HttpRequest, object_id: str, slug: str) -> HttpResponse:
             weight=_weight(request),
         )
     except PasswordNeeded as error:
-        messages.warning(request, said_of(error))
-        return HttpResponseRedirect(f"{reverse('confirm')}?{urlencode({'next': page_of(rollout)})}")
+        return to_password(request, error, there=page_of(rollout))
     except (DomainError, MeshError) as error:
         messages.error(request, said_of_refusal(error))
         return HttpResponseRedirect(page_of(rollout))

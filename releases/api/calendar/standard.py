@@ -12,7 +12,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from releases import flow
+from releases import flow, selectors
 from releases.api.actors import actor_of
 from releases.api.base import Noun
 from releases.api.calendar.serializers import ProposalSerializer, ReasonInput
@@ -60,9 +60,7 @@ class StandardChangeViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, No
     ordering_fields = ["id", "valid_until"]
 
     def get_queryset(self) -> QuerySet[StandardChange]:
-        return StandardChange.objects.select_related(
-            "plan", "service__cluster", "proposal__asked_by", "proposal__decided_by"
-        )
+        return selectors.standard_changes()
 
     @extend_schema(request=StandardChangeInput, responses={202: ProposalSerializer})
     def create(self, request: Request) -> Response:

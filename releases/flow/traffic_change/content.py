@@ -18,6 +18,7 @@ from releases.domain.fingerprint import digest
 from releases.domain.traffic_change import goes_back, is_plain, settled_on
 from releases.flow.checking import Surroundings, findings_about, surroundings_of
 from releases.flow.content import pair_of, with_candidate_subset
+from releases.flow.quorum import terms_of
 from releases.flow.traffic_change.versions import in_force, previous_stable
 from releases.models import TrafficChange
 from services.models import Service, Version
@@ -147,11 +148,7 @@ def fingerprint_of_change(change: TrafficChange, *, baseline: dict[str, Manifest
             "candidate": _version(change.candidate),
             "traffic": change.spec,
             "reason": change.reason,
-            "policy": {
-                "name": service.policy.name,
-                "number": service.policy.number,
-                "approvals_needed": service.policy.approvals_needed,
-            },
+            "policy": terms_of(service.policy).as_json(),
             "baseline": {kind: without_weir(document) for kind, document in baseline.items()},
             "objects": {kind: without_weir(document) for kind, document in objects.items()},
         }

@@ -15,7 +15,7 @@ from releases.domain.fingerprint import digest, shown
 from releases.domain.roles import Action
 from releases.domain.states import Event
 from releases.domain.traffic_change import ChangeEvent, ChangeState, change_target
-from releases.flow.authorize import check_may, person_behind
+from releases.flow.authorize import check_may, person_behind, person_of, votes_of
 from releases.flow.quorum import counting_votes, is_full
 from releases.flow.traffic_change.content import fingerprint_of_change
 from releases.flow.traffic_change.move import move_change
@@ -31,7 +31,7 @@ def approve_change(change: TrafficChange, *, by: Actor, fingerprint: str, why: s
     _check_may_vote(change, by=by, what=Event.APPROVE)
     change_target(ChangeState(change.state), ChangeEvent.APPROVE)
     _check_fingerprint(change, given=fingerprint)
-    if change.approvals.filter(by_id=by.user_id, voided_at=None).exists():
+    if change.approvals.filter(votes_of(by), voided_at=None, fingerprint=fingerprint).exists():
         return
     _vote(change, Approval.Decision.APPROVE, by=by, why=why)
     if is_full(change):
@@ -47,9 +47,6 @@ def reject_change(change: TrafficChange, *, by: Actor, why: str) -> None:
     change_target(ChangeState(change.state), ChangeEvent.REJECT)
     if not why.strip():
         raise BadPlan(_("A rejection says why."), field="reason")
-    change.approvals.filter(by_id=by.user_id, voided_at=None).update(
-        voided_at=database_now(), voided_why=_("rejected by the same person afterwards")
-    )
     _vote(change, Approval.Decision.REJECT, by=by, why=why)
     move_change(change, ChangeEvent.REJECT, by=by, why=why, ended_at=database_now())
 
@@ -91,14 +88,8 @@ def vote_refusal(change: TrafficChange, *, person: int) -> str:
     return ""
 
 
-def _person(by: Actor) -> int:
-    if by.user_id is None:
-        raise NotAllowed(_("Only a person can decide."))
-    return by.user_id
-
-
 def _check_may_vote(change: TrafficChange, *, by: Actor, what: Event) -> None:
-    if refusal := vote_refusal(change, person=person_behind(_person(by))):
+    if refusal := vote_refusal(change, person=person_behind(person_of(by))):
         raise NotAllowed(refusal)
     check_may(what, by=by, service=change.service)
     if by.by_token and not change.service.policy.token_approval_allowed:
@@ -126,9 +117,12 @@ def _vote(change: TrafficChange, decision: Approval.Decision, *, by: Actor, why:
         "stable": {"name": change.stable.name, "image": change.stable.image},
         "policy": {"name": change.service.policy.name, "number": change.service.policy.number},
     }
+    change.approvals.filter(votes_of(by), voided_at=None).update(
+        voided_at=database_now(), voided_why=_("voted again")
+    )
     TrafficVote.objects.create(
         change=change,
-        by_id=_person(by),
+        by_id=person_of(by),
         decision=decision,
         reason=why,
         fingerprint=change.fingerprint,

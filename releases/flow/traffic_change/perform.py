@@ -10,7 +10,7 @@ from releases.domain.actor import Actor
 from releases.domain.roles import Action
 from releases.domain.states import Event
 from releases.domain.traffic_change import ChangeEvent, ChangeState, change_target
-from releases.flow.authorize import check_may
+from releases.flow.authorize import check_fresh, check_may
 from releases.flow.intervene import set_weight
 from releases.flow.record import record_refusal
 from releases.flow.traffic_change.back import write_back
@@ -81,6 +81,7 @@ def _run(
 def _apply(change: TrafficChange, *, by: Actor, why: str, clock: Clock) -> None:
     if change.needs_vote:
         check_may(Action.CHANGE_TRAFFIC, by=by, service=change.service)
+        check_fresh(by)
     else:
         check_may_touch(change.service, by=by)
     if change.rollout_id:

@@ -18,6 +18,7 @@ from releases.clock import Clock
 from releases.domain import Blocked, IllegalMove, Stale
 from releases.domain.actor import Actor
 from releases.domain.traffic_change import ChangeEvent, ChangeState, change_target, settled_on
+from releases.flow.authority import authority_of_change
 from releases.flow.content import owned_parts, pair_of, with_candidate_subset
 from releases.flow.record import record
 from releases.flow.traffic_change.content import document_of, leads_back
@@ -88,7 +89,8 @@ def done(
     at = clock()
     with transaction.atomic():
         if stored != before:
-            record("mesh_write", by=by, obj=change, why=note, before=before, after=stored)
+            told = {**stored, "authorised_by": authority_of_change(change)}
+            record("mesh_write", by=by, obj=change, why=note, before=before, after=told)
         TrafficChange.objects.filter(service=change.service, in_force_until=None).exclude(
             pk=change.pk
         ).filter(state=ChangeState.APPLIED).update(in_force_until=at)
@@ -175,7 +177,8 @@ def _ensure_subset(change: TrafficChange, *, mesh: Mesh, by: Actor) -> None:
     if complete != rule:
         stored = mesh.put(complete)
         with transaction.atomic():
-            record("mesh_write", by=by, obj=change, before=rule, after=stored)
+            told = {**stored, "authorised_by": authority_of_change(change)}
+            record("mesh_write", by=by, obj=change, before=rule, after=told)
 
 
 def _is_what_was_meant(change: TrafficChange, *, live: Manifest, desired: Manifest) -> bool:
