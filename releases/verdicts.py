@@ -145,8 +145,8 @@ def _mean(metric: Numbers) -> str:
 
 
 def _is_mean(metric: Numbers) -> bool:
-    """Means come with their sum over their count; only they have a mean latency or dwell time as name, or say so."""
-    return metric["metric"] in {"latency", "dwell"} or metric.get("kind") == "mean"
+    """Means come with their sum over their count, a service's own means as latency and dwell time do."""
+    return bool(metric.get("is_mean", metric["metric"] in {"latency", "dwell"}))
 
 
 def _interval(interval: Mapping[str, float] | None, *, unit: str) -> str:

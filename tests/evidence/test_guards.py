@@ -132,6 +132,18 @@ def test_a_prometheus_that_stays_away_promotes_nothing(
     assert newest.reason_code == "unreachable"
 
 
+def test_the_promotion_too_says_how_much_is_missing_for_a_mean(begin: Begin) -> None:
+    evidence = {"policy": "gate", "interval_seconds": 15, "wait_limit_seconds": 7200}
+    story = begin(evidence=evidence, steps=[{"weight": 50, "bake_seconds": 60}], rps=40)
+
+    story.run(until=lambda story: story.rollout.reason_code == "waiting_for_evidence", pulses=60)
+
+    with override("en"):
+        said = why(story.rollout)
+    assert " of about " in said
+    assert " to go. Mean latency: not comparable yet." in said
+
+
 def test_a_gate_waits_for_its_evidence_and_says_how_much_is_missing(begin: Begin) -> None:
     evidence = {"policy": "gate", "interval_seconds": 15, "wait_limit_seconds": 7200}
     steps = [{"weight": 5, "bake_seconds": 60}, {"weight": 50, "bake_seconds": 3600}]

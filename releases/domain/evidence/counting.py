@@ -104,7 +104,7 @@ def bet(test: CountTest, pair: Pair, *, rule: CountRule, settings: Settings) -> 
         for held, (m, log_m) in zip(test.bets, _alternatives(rule.worse), strict=True)
     )
     known = test.background
-    w = _inverse_variance(test, pair, rule=rule, settings=settings)
+    w = inverse_variance(test, pair, rule=rule, settings=settings)
     clumps = learn_pair(known.dispersion, x_c=pair.x_c, a_c=pair.a_c, x_s=pair.x_s, a_s=pair.a_s)
     return CountTest(
         bets=bets,
@@ -129,14 +129,8 @@ def tempering(test: CountTest, pair: Pair, *, rho: float, rule: CountRule, setti
     return test.phi(rule, settings=settings) + rule.psi * (pair.x_c + pair.x_s) * share * (1 - share)
 
 
-def _started(test: CountTest, settings: Settings) -> CountTest:
-    known = test.background
-    limited = known.dispersion.at_most(settings.dispersion_weight)
-    return replace(test, background=replace(known, dispersion=limited))
-
-
-def _inverse_variance(test: CountTest, pair: Pair, *, rule: CountRule, settings: Settings) -> float:
-    """Return the weight of this scrape's difference of rates, from what was known before it.
+def inverse_variance(test: CountTest, pair: Pair, *, rule: CountRule, settings: Settings) -> float:
+    """Return the weight of a scrape's difference of rates, from what was known before it.
 
     The variance is that of a candidate at the final margin, where the question "is it no worse than that?" is hardest.
     """
@@ -144,6 +138,12 @@ def _inverse_variance(test: CountTest, pair: Pair, *, rule: CountRule, settings:
     margin = rule.final_margin or 0.0
     sampling = (rate + margin) / pair.a_c + rate / pair.a_s
     return 1 / (test.phi(rule, settings=settings) * sampling + rule.psi * rate * rate)
+
+
+def _started(test: CountTest, settings: Settings) -> CountTest:
+    known = test.background
+    limited = known.dispersion.at_most(settings.dispersion_weight)
+    return replace(test, background=replace(known, dispersion=limited))
 
 
 def _onset(test: CountTest, settings: Settings) -> float:

@@ -2,30 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from math import exp, inf, log
-
 from releases.domain.evidence.averaging import MeanTest
 from releases.domain.evidence.bounds import Interval, mixture_width, rate_interval
 from releases.domain.evidence.counting import CountTest, tolerated_ratio
 from releases.domain.evidence.judgement import MetricEvidence
+from releases.domain.evidence.progress import LEAST
 from releases.domain.evidence.settings import CountRule, Settings
 from releases.domain.evidence.state import State
 from releases.domain.evidence.weighing import SHARE_TESTS, count_rules, edge_of
 
-_FAR = 1e12
 _FEW = 1e-6
-_LEAST = 0.5
-"""Less exposure than half a request is what rounding leaves of none."""
-
-
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """What the gate still waits for: the slowest metric, the candidate's requests at which it opens, minutes until then."""
-
-    metric: str
-    requests: float | None
-    minutes: float | None
 
 
 def evidence_of(state: State, *, settings: Settings) -> tuple[MetricEvidence, ...]:
@@ -42,6 +28,7 @@ def evidence_of(state: State, *, settings: Settings) -> tuple[MetricEvidence, ..
             tolerated=rule.margin,
             limit=rule.final_margin if is_last(state) else None,
             phi=rule.phi,
+            is_mean=True,
         )
         for rule in settings.means
         for test in [state.means[rule.metric]]
@@ -59,29 +46,9 @@ def is_open(evidence: tuple[MetricEvidence, ...]) -> bool:
     return all(metric.satisfies for metric in evidence)
 
 
-def opening_of(state: State, evidence: tuple[MetricEvidence, ...], *, settings: Settings) -> Opening:
-    """Say which metric the gate waits for longest, and when it opens at the rate of this step if the candidate is as good."""
-    slowest, most = "", -1.0
-    for metric in evidence:
-        if metric.satisfies or metric.limit is None:
-            continue
-        test = state.counts.get(metric.metric)
-        missing = inf
-        if test is not None and test.candidate[1] >= _LEAST:
-            needed = exposure_needed(test, limit=metric.limit, phi=metric.phi, beta=settings.beta)
-            if needed is not None:
-                missing = max(needed - test.candidate[1], 0.0) * state.requests[0] / test.candidate[1]
-        if missing > most:
-            slowest, most = metric.metric, missing
-    if most in {inf, -1.0}:
-        return Opening(slowest, None, None)
-    rate = state.in_step_requests[0] / state.seconds_in_step if state.seconds_in_step > 0 else 0.0
-    return Opening(slowest, state.requests[0] + most, most / rate / 60 if rate > _FEW else None)
-
-
 def excess_of(test: CountTest, *, phi: float, beta: float) -> Interval | None:
     """Return the anytime-valid interval of candidate rate less stable rate, over the time in which both ran."""
-    if min(test.candidate[1], test.beside[1]) < _LEAST:
+    if min(test.candidate[1], test.beside[1]) < LEAST:
         return None
     centre = test.background.rate
     mine = rate_interval(
@@ -111,33 +78,6 @@ def margin_of(test: CountTest, *, margin: float, beta: float) -> Interval | None
     middle = test.weighted / test.information
     width = mixture_width(test.information, beta=beta, eta=1 / (margin * margin))
     return Interval(low=middle - width, high=middle + width)
-
-
-def exposure_needed(test: CountTest, *, limit: float, phi: float, beta: float) -> float | None:
-    """Return the candidate's exposure at which the gate opens if it is as good as the stable version; None if never in sight.
-
-    The stable version's exposure is taken to grow in proportion.
-    """
-    if min(test.candidate[1], test.beside[1]) < _LEAST:
-        return None
-    beside_each = test.beside[1] / test.candidate[1]
-    rate = test.background.rate
-
-    def opens(exposure: float) -> bool:
-        beside = exposure * beside_each
-        mine = rate_interval(events=rate * exposure, exposure=exposure, centre=rate, beta=beta, phi=phi)
-        theirs = rate_interval(events=rate * beside, exposure=beside, centre=rate, beta=beta, phi=phi)
-        return mine.high - theirs.low < limit
-
-    low, high = log(10.0), log(20.0)
-    while not opens(exp(high)):
-        low, high = high, high + log(4.0)
-        if exp(high) > _FAR:
-            return None
-    for _ in range(6):
-        middle = (low + high) / 2
-        low, high = (low, middle) if opens(exp(middle)) else (middle, high)
-    return exp(high)
 
 
 def _count_evidence(name: str, rule: CountRule, state: State, settings: Settings) -> MetricEvidence:
@@ -170,7 +110,7 @@ def _limit(rule: CountRule, test: CountTest, state: State, settings: Settings) -
     if is_last(state):
         return rule.final_margin
     following = state.steps[state.step + 1]
-    per_request = test.candidate[1] / state.requests[0] if state.requests[0] >= _LEAST else 1.0
+    per_request = test.candidate[1] / state.requests[0] if state.requests[0] >= LEAST else 1.0
     exposed = following.weight / 100 * following.seconds * per_request
     # A metric that next to no request has anything to do with cannot be harmed by more traffic.
     return settings.blast_seconds / exposed if exposed > _FEW else None

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field, replace
 from math import exp, log
 
 from releases.domain.evidence import counting
-from releases.domain.evidence.gate import Opening, evidence_of, is_last, is_open, opening_of
+from releases.domain.evidence.gate import evidence_of, is_last, is_open
 from releases.domain.evidence.judgement import Decision, Judgement, MetricEvidence
 from releases.domain.evidence.look import NOTHING, Look, Tally
+from releases.domain.evidence.progress import Opening, opening_of
 from releases.domain.evidence.settings import Settings
 from releases.domain.evidence.state import PlannedStep, State
 from releases.domain.evidence.weighing import WHOLE, count_rules, learn, share_pairs, weigh
@@ -64,7 +65,11 @@ class Judge:
             state = replace(state, rolled_back_by=strongest)
         decision = _decision(state, evidence, problem=problem)
         waits = decision in {Decision.WAIT, Decision.INCONCLUSIVE}
-        opening = opening_of(state, evidence, settings=self.settings) if waits else Opening("", None, None)
+        opening = (
+            opening_of(state, evidence, settings=self.settings, is_last=is_last(state))
+            if waits
+            else Opening("", None, None)
+        )
         return state, Judgement(
             decision=decision,
             because=state.rolled_back_by or opening.metric,

@@ -42,7 +42,7 @@ class MetricEvidence:
 
     For a count metric ``candidate`` and ``stable`` are (events, exposure) and ``interval`` is the anytime-valid one of the
     difference of rates, None before both had traffic; ``tolerated`` is the difference that is no harm. For a mean they are
-    (sum, count), and interval and tolerance are relative changes. For the sample ratio they are (requests, declared weight)
+    (sum, count), ``is_mean`` says so, and interval and tolerance are relative changes. For the sample ratio they are (requests, declared weight)
     and the tolerance is a ratio. ``limit`` is what the gate asks the interval's upper end to stay below, None if it asks
     nothing. ``log_e`` is the log of the metric's e-value before its ``weight``.
     """
@@ -57,6 +57,7 @@ class MetricEvidence:
     limit: float | None = None
     phi: float = 1.0
     edge_ms: float | None = None
+    is_mean: bool = False
 
     @property
     def satisfies(self) -> bool:
@@ -68,7 +69,7 @@ class MetricEvidence:
 class Judgement:
     """One look's answer. ``because`` is the metric that decided or that is waited for; ``problem`` says why there is no data.
 
-    ``log_e`` is the log of the release's e-value: evidence 1 in exp(log_e). ``requests`` of the candidate in this step,
+    ``log_e`` is the log of the release's e-value: evidence 1 in exp(log_e). ``requests`` of the candidate so far,
     ``requests_needed`` in all before the gate can open if the candidate is as good as the stable version, ``minutes_to_go``
     at the rate of this step; None where there is nothing to wait for or no end in sight. ``shadow``: shown, not acted upon.
     """
