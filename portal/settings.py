@@ -223,6 +223,8 @@ SPECTACULAR_SETTINGS = {
         "ReviewOutcome": "releases.models.standard.EmergencyRelease.Outcome",
         "ProposalState": "releases.models.proposal.Proposal.State",
         "TrafficChangeState": "releases.models.traffic_change.CHANGE_STATE_LABELS",
+        "TrainState": "releases.api.trains.STATES",
+        "TrainOrder": "releases.api.trains.ORDERS",
     },
 }
 

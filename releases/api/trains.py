@@ -9,22 +9,33 @@ from django.db.models import Model
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import mixins, serializers, status
+from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from releases import flow, selectors
-from releases.api.actors import actor_of
+from releases.api.actors import actor_of, user_of
+from releases.api.audit import AuditEventSerializer
 from releases.api.base import Door, Noun
 from releases.api.people import PersonSerializer
 from releases.api.references import Key, Reference
 from releases.api.rollouts.inputs import DecisionInput, EventInput, RejectionInput, candidate_named
 from releases.api.rollouts.newest import newest_verdicts
-from releases.api.rollouts.serializers import RolloutSerializer
+from releases.api.rollouts.serializers import (
+    AllowedEventSerializer,
+    RolloutDetailSerializer,
+    RolloutSerializer,
+)
 from releases.api.schema import EventSchema
 from releases.domain.states import Event, State
 from releases.domain.train import TRAIN_EVENTS, Order, TrainState, train_state
 from releases.models import Rollout, RolloutPlan, Train
 from services.models import Service
+
+
+STATES = [(state.value, state.value) for state in TrainState]
+ORDERS = [(order.value, order.value) for order in Order]
+"""As the schema names them; pages have their own words."""
 
 
 class MemberInput(serializers.Serializer[Any]):
@@ -44,9 +55,7 @@ class TrainInput(serializers.Serializer[Any]):
     """A train as it is asked for. The statements are said of every member."""
 
     name = serializers.CharField(max_length=100, required=False, allow_blank=True, default="")
-    order = serializers.ChoiceField(
-        choices=[order.value for order in Order], required=False, default=Order.ORDERED.value
-    )
+    order = serializers.ChoiceField(choices=ORDERS, required=False, default=Order.ORDERED.value)
     members = MemberInput(many=True, allow_empty=False)
     start_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
     reason = serializers.CharField(max_length=4000, allow_blank=True)
@@ -59,6 +68,8 @@ class TrainInput(serializers.Serializer[Any]):
 class TrainSerializer(serializers.ModelSerializer[Train]):
     """A train with its rollouts in their order. One approval approves ``fingerprint``; ``events`` are what its state knows."""
 
+    number = serializers.CharField(source="__str__", read_only=True)
+    order = serializers.ChoiceField(choices=ORDERS, read_only=True)
     state = serializers.SerializerMethodField()
     fingerprint = serializers.SerializerMethodField()
     created_by = PersonSerializer(read_only=True)
@@ -68,10 +79,10 @@ class TrainSerializer(serializers.ModelSerializer[Train]):
     class Meta:
         model = Train
         fields = [
-            "id", "name", "order", "state", "fingerprint", "created_by", "created_at", "rollouts", "events",
+            "id", "number", "name", "order", "state", "fingerprint", "created_by", "created_at", "rollouts", "events",
         ]  # fmt: skip
 
-    @extend_schema_field(serializers.ChoiceField(choices=[state.value for state in TrainState]))
+    @extend_schema_field(serializers.ChoiceField(choices=STATES))
     def get_state(self, train: Train) -> str:
         return self._state(train).value
 
@@ -90,15 +101,38 @@ class TrainSerializer(serializers.ModelSerializer[Train]):
         return train_state(State(row.state) for row in _rollouts(train))
 
 
+class TrainDetailSerializer(TrainSerializer):
+    """A train alone: its rollouts with steps and votes, and what the person who asks may do to the whole."""
+
+    allowed_events = serializers.SerializerMethodField()
+
+    class Meta(TrainSerializer.Meta):
+        fields = [*TrainSerializer.Meta.fields, "allowed_events"]
+
+    @extend_schema_field(RolloutDetailSerializer(many=True))
+    def get_rollouts(self, train: Train) -> list[dict[str, Any]]:
+        return list(RolloutDetailSerializer(_rollouts(train), many=True, context=self.context).data)
+
+    @extend_schema_field(AllowedEventSerializer(many=True))
+    def get_allowed_events(self, train: Train) -> Any:
+        events = selectors.allowed_train_events(train, user_of(self.context["request"]))
+        return AllowedEventSerializer(events, many=True).data
+
+
 def _rollouts(train: Train) -> list[Rollout]:
     return [member.rollout for member in train.members.all()]
 
 
-def _shown(trains: list[Train], *, request: Request) -> list[dict[str, Any]]:
-    """Show trains of ``selectors.trains``."""
+def _context(trains: list[Train], *, request: Request) -> dict[str, Any]:
     verdicts = newest_verdicts([row for train in trains for row in _rollouts(train)])
-    context = {"request": request, "verdicts": verdicts}
-    return list(TrainSerializer(trains, many=True, context=context).data)
+    return {"request": request, "verdicts": verdicts}
+
+
+def _shown(pk: int, *, request: Request) -> dict[str, Any]:
+    """Read a train and show it as its own page does. Raises Http404."""
+    train = get_object_or_404(selectors.trains(), pk=pk)
+    data: dict[str, Any] = TrainDetailSerializer(train, context=_context([train], request=request)).data
+    return data
 
 
 class TrainViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Noun[Train]):
@@ -108,14 +142,23 @@ class TrainViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Noun[Train]
 
     def list(self, request: Request) -> Response:
         """All trains, newest first."""
-        page = self.paginate_queryset(self.filter_queryset(selectors.trains()))
-        return self.get_paginated_response(_shown(page or [], request=request))
+        page = self.paginate_queryset(self.filter_queryset(selectors.trains())) or []
+        shown = TrainSerializer(page, many=True, context=_context(page, request=request))
+        return self.get_paginated_response(shown.data)
 
+    @extend_schema(responses=TrainDetailSerializer)
     def retrieve(self, request: Request, pk: int) -> Response:
-        """One train."""
-        return Response(_shown([get_object_or_404(selectors.trains(), pk=pk)], request=request)[0])
+        """One train, with what the person who asks may do to it."""
+        return Response(_shown(pk, request=request))
 
-    @extend_schema(request=TrainInput, responses={201: TrainSerializer})
+    @extend_schema(responses=AuditEventSerializer(many=True), filters=False)
+    @action(detail=True, ordering="seq")
+    def timeline(self, request: Request, pk: int) -> Response:
+        """What was done or refused to the train and its rollouts, oldest first."""
+        page = self.paginate_queryset(selectors.train_timeline(get_object_or_404(Train, pk=pk)))
+        return self.get_paginated_response(AuditEventSerializer(page, many=True).data)
+
+    @extend_schema(request=TrainInput, responses={201: TrainDetailSerializer})
     def create(self, request: Request) -> Response:
         """Make a draft of each member."""
         given = TrainInput(data=request.data)
@@ -128,9 +171,7 @@ class TrainViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Noun[Train]
             statements=flow.Statements(**said),
             by=actor_of(request),
         )
-        return Response(
-            _shown([selectors.trains().get(pk=train.pk)], request=request)[0], status=status.HTTP_201_CREATED
-        )
+        return Response(_shown(train.pk, request=request), status=status.HTTP_201_CREATED)
 
 
 TRAIN_EVENT_INPUTS: Mapping[Event, type[EventInput]] = {
@@ -145,7 +186,7 @@ class TrainEventView(Door):
 
     event = Event.SUBMIT
     input_class: type[EventInput] = EventInput
-    output_class = TrainSerializer
+    output_class = TrainDetailSerializer
     schema = EventSchema()
     reaches_out = True
 
@@ -161,7 +202,7 @@ class TrainEventView(Door):
             why=said["reason"],
             fingerprint=said.get("fingerprint", ""),
         )
-        return Response(_shown([selectors.trains().get(pk=pk)], request=request)[0])
+        return Response(_shown(pk, request=request))
 
     def refused_object(self) -> Model | None:
         return Train.objects.filter(pk=self.kwargs["pk"]).first()

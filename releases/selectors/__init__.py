@@ -31,7 +31,6 @@ from releases.selectors.rows import (
     reviews_overdue,
     rollouts,
     services,
-    trains,
     waiting_for,
 )
 from releases.selectors.traffic import Traffic, traffic, traffic_of
@@ -45,6 +44,7 @@ from releases.selectors.traffic_changes import (
     route_of,
     unfinished_changes,
 )
+from releases.selectors.trains import allowed_train_events, train_timeline, trains
 from releases.sentences import audit_sentence, verdict_sentence, why
 
 __all__ = [
@@ -63,6 +63,7 @@ __all__ = [
     "Traffic",
     "allowed_change_events",
     "allowed_events",
+    "allowed_train_events",
     "as_csv",
     "as_jsonl",
     "audit_sentence",
@@ -99,6 +100,7 @@ __all__ = [
     "standard_changes",
     "traffic",
     "traffic_of",
+    "train_timeline",
     "trains",
     "unfinished_changes",
     "unknown_years_sentence",

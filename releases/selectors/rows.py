@@ -15,8 +15,6 @@ from releases.models import (
     Role,
     Rollout,
     StepRun,
-    Train,
-    TrainMember,
     User,
     Verdict,
 )
@@ -41,6 +39,7 @@ def rollouts() -> QuerySet[Rollout]:
         "plan",
         "requested_by",
         "standard_change",
+        "train_member__train",
         "emergency_release__declared_by",
         "emergency_release__reviewed_by",
     ).prefetch_related(
@@ -48,12 +47,6 @@ def rollouts() -> QuerySet[Rollout]:
         Prefetch("approvals", Approval.objects.select_related("by").order_by("id")),
         "edits__by",
     )
-
-
-def trains() -> QuerySet[Train]:
-    """Return release trains with their rollouts, in a fixed number of queries."""
-    members = TrainMember.objects.order_by("position").prefetch_related(Prefetch("rollout", rollouts()))
-    return Train.objects.select_related("created_by").prefetch_related(Prefetch("members", members))
 
 
 def services() -> QuerySet[Service]:

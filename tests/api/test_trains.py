@@ -54,6 +54,47 @@ def test_the_list_costs_the_same_for_one_and_many(
         assert len(client.get("/api/v1/trains/").json()["results"]) == 3
 
 
+def test_a_train_says_what_this_person_may_do_and_why_not(
+    world: World, bearer: Bearer, body: dict[str, Any]
+) -> None:
+    requester = bearer(world.requester)
+    path = f"/api/v1/trains/{requester.post('/api/v1/trains/', body).json()['id']}/"
+    requester.post(f"{path}submit/", {"reason": "Ready."})
+    mine = {one["slug"]: one for one in requester.get(path).json()["allowed_events"]}
+    assert (mine["approve"]["allowed"], mine["withdraw"]["allowed"]) == (False, True)
+    assert mine["approve"]["why"] == "This needs one of these roles on product: approver."
+    theirs = {one["slug"]: one for one in bearer(world.approver).get(path).json()["allowed_events"]}
+    assert (theirs["approve"]["allowed"], theirs["withdraw"]["allowed"]) == (True, False)
+    assert "requester" in theirs["withdraw"]["why"]
+
+
+def test_a_train_tells_what_was_done_to_it_and_to_each_of_its_rollouts(
+    world: World, bearer: Bearer, body: dict[str, Any]
+) -> None:
+    requester = bearer(world.requester)
+    train = requester.post("/api/v1/trains/", body).json()
+    path = f"/api/v1/trains/{train['id']}/"
+    requester.post(f"{path}submit/", {"reason": "Ready for both."})
+    bearer(world.operator).post(f"{path}approve/", {"fingerprint": "0" * 64, "reason": ""})
+    events = requester.get(f"{path}timeline/").json()["results"]
+    told = [
+        (event["action"], event["outcome"], event["rollout"] and event["rollout"]["number"])
+        for event in events
+    ]
+    first, second = (row["number"] for row in train["rollouts"])
+    assert ("create_train", "done", None) in told
+    assert {("submit", "done", first), ("submit", "done", second)} <= set(told)
+    assert ("approve", "refused", None) in told
+    assert {event["reason"] for event in events if event["action"] == "submit"} == {"Ready for both."}
+
+
+def test_a_rollout_names_the_train_it_goes_with(world: World, bearer: Bearer, body: dict[str, Any]) -> None:
+    requester = bearer(world.requester)
+    train = requester.post("/api/v1/trains/", body).json()
+    row = requester.get(f"/api/v1/rollouts/{train['rollouts'][0]['id']}/").json()
+    assert row["train"] == {"id": train["id"], "number": train["number"], "name": "checkout"}
+
+
 @pytest.mark.parametrize(
     ("change", "field"),
     [

@@ -1473,7 +1473,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description One train. */
+        /** @description One train, with what the person who asks may do to it. */
         get: operations["trains_retrieve"];
         put?: never;
         post?: never;
@@ -1613,6 +1613,23 @@ export interface paths {
         put?: never;
         /** @description What every event takes: why it is done, for the audit trail. */
         post: operations["trains_submit_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/trains/{id}/timeline/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What was done or refused to the train and its rollouts, oldest first. */
+        get: operations["trains_timeline_list"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -3221,6 +3238,7 @@ export interface components {
             readonly emergency: components["schemas"]["Emergency"] | null;
             readonly standard_change: string | null;
             readonly figures_resolution_seconds: number;
+            readonly train: components["schemas"]["TrainRef"] | null;
         };
         /** @description A rollout alone: with its steps, votes, edits, and what the person who asks may do. */
         RolloutDetail: {
@@ -3289,6 +3307,7 @@ export interface components {
             readonly emergency: components["schemas"]["Emergency"] | null;
             readonly standard_change: string | null;
             readonly figures_resolution_seconds: number;
+            readonly train: components["schemas"]["TrainRef"] | null;
             readonly steps: components["schemas"]["StepRun"][];
             readonly approvals: components["schemas"]["Approval"][];
             readonly approvals_needed: number;
@@ -3861,9 +3880,10 @@ export interface components {
         /** @description A train with its rollouts in their order. One approval approves ``fingerprint``; ``events`` are what its state knows. */
         Train: {
             readonly id: number;
+            readonly number: string;
             name: string;
-            order: components["schemas"]["TrainOrderEnum"];
-            readonly state: components["schemas"]["TrainStateEnum"];
+            readonly order: components["schemas"]["TrainOrder"];
+            readonly state: components["schemas"]["TrainState"];
             readonly fingerprint: string;
             readonly created_by: components["schemas"]["Person"];
             /**
@@ -3874,18 +3894,30 @@ export interface components {
             readonly rollouts: components["schemas"]["Rollout"][];
             readonly events: string[];
         };
-        /**
-         * @description * `ordered` - ordered
-         *     * `together` - together
-         * @enum {string}
-         */
-        TrainInputOrderEnum: "ordered" | "together";
+        /** @description A train alone: its rollouts with steps and votes, and what the person who asks may do to the whole. */
+        TrainDetail: {
+            readonly id: number;
+            readonly number: string;
+            name: string;
+            readonly order: components["schemas"]["TrainOrder"];
+            readonly state: components["schemas"]["TrainState"];
+            readonly fingerprint: string;
+            readonly created_by: components["schemas"]["Person"];
+            /**
+             * Created
+             * Format: date-time
+             */
+            readonly created_at: string;
+            readonly rollouts: components["schemas"]["RolloutDetail"][];
+            readonly events: string[];
+            readonly allowed_events: components["schemas"]["AllowedEvent"][];
+        };
         /** @description A train as it is asked for. The statements are said of every member. */
         TrainInputRequest: {
             /** @default  */
             name: string;
             /** @default ordered */
-            order: components["schemas"]["TrainInputOrderEnum"];
+            order: components["schemas"]["TrainOrder"];
             members: components["schemas"]["MemberInputRequest"][];
             /** Format: date-time */
             start_at?: string | null;
@@ -3897,11 +3929,17 @@ export interface components {
             ticket: string;
         };
         /**
-         * @description * `ordered` - one after the other
+         * @description * `ordered` - ordered
          *     * `together` - together
          * @enum {string}
          */
-        TrainOrderEnum: "ordered" | "together";
+        TrainOrder: "ordered" | "together";
+        /** @description The release train that a rollout goes with. */
+        TrainRef: {
+            id: number;
+            number: string;
+            name: string;
+        };
         /**
          * @description * `draft` - draft
          *     * `pending` - pending
@@ -3916,7 +3954,7 @@ export interface components {
          *     * `expired` - expired
          * @enum {string}
          */
-        TrainStateEnum: "draft" | "pending" | "approved" | "running" | "paused" | "rolling_back" | "completed" | "rolled_back" | "rejected" | "cancelled" | "expired";
+        TrainState: "draft" | "pending" | "approved" | "running" | "paused" | "rolling_back" | "completed" | "rolled_back" | "rejected" | "cancelled" | "expired";
         /**
          * @description * `validation_error` - validation_error
          *     * `client_error` - client_error
@@ -14191,7 +14229,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Train"];
+                    "application/json": components["schemas"]["TrainDetail"];
                 };
             };
             400: {
@@ -14300,7 +14338,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Train"];
+                    "application/json": components["schemas"]["TrainDetail"];
                 };
             };
             400: {
@@ -14376,7 +14414,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Train"];
+                    "application/json": components["schemas"]["TrainDetail"];
                 };
             };
             400: {
@@ -14492,7 +14530,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Train"];
+                    "application/json": components["schemas"]["TrainDetail"];
                 };
             };
             400: {
@@ -14608,7 +14646,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Train"];
+                    "application/json": components["schemas"]["TrainDetail"];
                 };
             };
             400: {
@@ -14724,7 +14762,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Train"];
+                    "application/json": components["schemas"]["TrainDetail"];
                 };
             };
             400: {
@@ -14840,7 +14878,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Train"];
+                    "application/json": components["schemas"]["TrainDetail"];
                 };
             };
             400: {
@@ -14956,7 +14994,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Train"];
+                    "application/json": components["schemas"]["TrainDetail"];
                 };
             };
             400: {
@@ -15072,7 +15110,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Train"];
+                    "application/json": components["schemas"]["TrainDetail"];
                 };
             };
             400: {
@@ -15188,7 +15226,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Train"];
+                    "application/json": components["schemas"]["TrainDetail"];
                 };
             };
             400: {
@@ -15281,6 +15319,80 @@ export interface operations {
             };
         };
     };
+    trains_timeline_list: {
+        parameters: {
+            query?: {
+                /** @description The pagination cursor value. */
+                cursor?: string;
+                /** @description Number of results to return per page. */
+                page_size?: number;
+            };
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PaginatedAuditEventList"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     trains_withdraw_create: {
         parameters: {
             query?: never;
@@ -15304,7 +15416,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Train"];
+                    "application/json": components["schemas"]["TrainDetail"];
                 };
             };
             400: {

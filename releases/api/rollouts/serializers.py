@@ -98,6 +98,14 @@ class EmergencySerializer(serializers.ModelSerializer[EmergencyRelease]):
         return release.is_overdue(timezone.now())
 
 
+class TrainRefSerializer(serializers.Serializer[Any]):
+    """The release train that a rollout goes with."""
+
+    id = serializers.IntegerField()
+    number = serializers.CharField(source="__str__")
+    name = serializers.CharField()
+
+
 class RolloutSerializer(serializers.ModelSerializer[Rollout]):
     """A rollout as lists show it. ``context["verdicts"]`` is what ``newest_verdicts`` found for the page."""
 
@@ -117,6 +125,7 @@ class RolloutSerializer(serializers.ModelSerializer[Rollout]):
     emergency = serializers.SerializerMethodField()
     standard_change = serializers.StringRelatedField(allow_null=True)  # type: ignore[var-annotated]  # of any model
     evidence = EvidenceSerializer(source="frozen_plan.evidence", read_only=True)
+    train = serializers.SerializerMethodField()
 
     class Meta:
         model = Rollout
@@ -126,7 +135,7 @@ class RolloutSerializer(serializers.ModelSerializer[Rollout]):
             "reason", "impact", "test_evidence", "rollback_note", "ticket", "start_at", "created_at",
             "submitted_at", "approved_at", "started_at", "ended_at", "drift", "latest_verdict", "revision",
             "evidence", "promote_requested", "retry_of", "changes_data", "compatibility_note", "emergency",
-            "standard_change", "figures_resolution_seconds",
+            "standard_change", "figures_resolution_seconds", "train",
         ]  # fmt: skip
         read_only_fields = fields
 
@@ -139,6 +148,11 @@ class RolloutSerializer(serializers.ModelSerializer[Rollout]):
 
     def get_weights(self, rollout: Rollout) -> list[int]:
         return [step["weight"] for step in rollout.frozen_plan["steps"]]
+
+    @extend_schema_field(TrainRefSerializer(allow_null=True))
+    def get_train(self, rollout: Rollout) -> Any:
+        member = getattr(rollout, "train_member", None)
+        return TrainRefSerializer(member.train).data if member else None
 
     @extend_schema_field(EmergencySerializer(allow_null=True))
     def get_emergency(self, rollout: Rollout) -> Any:
