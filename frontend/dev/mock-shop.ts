@@ -216,6 +216,8 @@ export function rollout(id: number, say: Say): RolloutDetail | undefined {
     number: `R-${id}`,
     service,
     retry_of: null,
+    train: null,
+    figures_resolution_seconds: 1,
     edits: [],
     stable: service.stable,
     candidate: { id: service.id * 10 + 1, name: 'v2', image: `shop/${service.name}:1.19.0` },

@@ -32,6 +32,25 @@ export const routes: RouteRecordRaw[] = [
     meta: { title: 'nav.rollout', under: 'services' },
   },
   {
+    path: '/trains',
+    name: 'trains',
+    component: () => import('@/app/trains/views/TrainsView.vue'),
+    meta: { title: 'nav.trains' },
+  },
+  {
+    path: '/trains/new',
+    name: 'train-new',
+    component: () => import('@/app/trains/views/NewTrainView.vue'),
+    meta: { title: 'trains.new.title', under: 'trains' },
+  },
+  {
+    path: '/trains/:id(\\d+)',
+    name: 'train',
+    component: () => import('@/app/trains/views/TrainView.vue'),
+    props: (route) => ({ id: id(route.params.id) }),
+    meta: { title: 'nav.trains', under: 'trains' },
+  },
+  {
     path: '/experiments',
     name: 'experiments',
     component: () => import('@/app/experiments/views/ExperimentsView.vue'),

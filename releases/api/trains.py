@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import mixins, serializers, status
@@ -31,7 +31,6 @@ from releases.domain.states import Event, State
 from releases.domain.train import TRAIN_EVENTS, Order, TrainState, train_state
 from releases.models import Rollout, RolloutPlan, Train
 from services.models import Service
-
 
 STATES = [(state.value, state.value) for state in TrainState]
 ORDERS = [(order.value, order.value) for order in Order]
@@ -155,7 +154,8 @@ class TrainViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Noun[Train]
     @action(detail=True, ordering="seq")
     def timeline(self, request: Request, pk: int) -> Response:
         """What was done or refused to the train and its rollouts, oldest first."""
-        page = self.paginate_queryset(selectors.train_timeline(get_object_or_404(Train, pk=pk)))
+        events: QuerySet[Any] = selectors.train_timeline(get_object_or_404(Train, pk=pk))
+        page = self.paginate_queryset(events)
         return self.get_paginated_response(AuditEventSerializer(page, many=True).data)
 
     @extend_schema(request=TrainInput, responses={201: TrainDetailSerializer})

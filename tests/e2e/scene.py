@@ -14,6 +14,12 @@ from tests.e2e.portal import Json, Portal
 
 CHANNEL = "release desk"
 _SPLIT = {"weight": 0, "bake_seconds": 3600, "sticky": {"header": "x-user-id", "percent": 50}}
+SAID = {
+    "reason": "Both ends of a new call.",
+    "impact": "Everybody who orders.",
+    "test_evidence": "All suites passed on the same images.",
+    "rollback_note": "All traffic back; no data was changed.",
+}
 _RULE = {"kpi": "conversion", "maximum_seconds": 3600, "on_tie": "stable"}
 
 
@@ -23,6 +29,7 @@ class Scene:
 
     rollout: int
     experiment: int
+    train: int
     order: int
     change: int
     proposal: int
@@ -39,6 +46,7 @@ def scene(portal: Portal, *, admin: Visitor) -> Iterator[Scene]:
     portal.approve(done)
     portal.until(done, states={"completed"}, seconds=60)
     experiment = _experiment(portal)
+    train = _train(portal)
     order = portal.get("services/", name="order")["results"][0]["id"]
     change = _change(portal)
     proposal = _proposal(portal)
@@ -46,12 +54,14 @@ def scene(portal: Portal, *, admin: Visitor) -> Iterator[Scene]:
     yield Scene(
         rollout=done["id"],
         experiment=experiment["id"],
+        train=train["id"],
         order=order,
         change=change["id"],
         proposal=proposal["id"],
         **{noun: row["id"] for noun, row in made.items()},
     )
     portal.end(experiment)
+    portal.post(f"trains/{train['id']}/cancel/", by="requester", reason="Over.")
     portal.post(f"traffic-changes/{change['id']}/withdraw/", by="requester", reason="Over.")
     portal.post(f"proposals/{proposal['id']}/withdraw/", by="admin", reason="Over.")
     portal.post(f"freezes/{made['freeze']['id']}/lift/", by="admin", reason="Over.")
@@ -83,6 +93,13 @@ def _experiment(portal: Portal) -> Json:
     asked = portal.ask("product", plan=name, reason="Does the new page sell more?")
     portal.approve(asked)
     return portal.until(asked, states={"running"}, seconds=20)
+
+
+def _train(portal: Portal) -> Json:
+    """Leave it a draft: a service has one live rollout, and the other scenes need theirs."""
+    plan = portal.plan("e2e train", steps=[(10, 600), (100, 600)])
+    members = [{"service": name, "candidate": "v2", "plan": plan} for name in ("order", "product")]
+    return portal.post("trains/", by="requester", name="checkout", members=members, **SAID)
 
 
 def _change(portal: Portal) -> Json:

@@ -22,6 +22,9 @@ DASHBOARD = {
     "service": "/services/1",
     "rollout": "/rollouts/{rollout}",
     "rules": "/services/{order}/rules",
+    "trains": "/trains",
+    "train": "/trains/{train}",
+    "train-new": "/trains/new",
     "experiments": "/experiments",
     "experiment": "/experiments/{experiment}",
     "calendar": "/calendar",
@@ -74,7 +77,13 @@ ADMIN = {
     "confirm": "/confirm/?next=/admin/",
 }
 
-ASKS = {"rollout-new": "requester", "plan-new": "requester", "change": "approver", "approvals": "approver"}
+ASKS = {
+    "rollout-new": "requester",
+    "train-new": "requester",
+    "plan-new": "requester",
+    "change": "approver",
+    "approvals": "approver",
+}
 """Who opens the page, if not the administrator: asking for a release takes the role, and so does deciding."""
 
 
@@ -120,6 +129,7 @@ def test_the_bar_fits_every_window(visit: Callable[..., Visitor], path: str, wid
 WAYS = {
     "en": {
         "Services": "Services",
+        "Trains": "Release trains",
         "Experiments": "Experiments",
         "Calendar": "Calendar",
         "Audit": "Audit",
@@ -130,6 +140,7 @@ WAYS = {
     },
     "zh-hans": {
         "服务": "服务",
+        "发布列车": "发布列车",
         "实验": "实验",
         "日历": "日历",
         "审计": "审计",

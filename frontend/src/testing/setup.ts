@@ -1,5 +1,6 @@
 /** What happy-dom lacks: an observer of sizes (everything is 480 px wide) and modal dialogs. */
-import { beforeEach } from 'vitest'
+import { enableAutoUnmount } from '@vue/test-utils'
+import { afterEach, beforeEach } from 'vitest'
 
 const WIDTH = 480
 
@@ -14,6 +15,9 @@ class FixedSize implements ResizeObserver {
 }
 
 globalThis.ResizeObserver = FixedSize
+
+// A page that stays mounted would go on polling a portal that is gone.
+enableAutoUnmount(afterEach)
 
 beforeEach(() => {
   document.body.innerHTML = ''

@@ -20,6 +20,7 @@ export function auditFromApi(row: TimelineRow) {
     before: row.before,
     after: row.after,
     rolloutId: row.rollout?.id ?? null,
+    rolloutNumber: row.rollout?.number ?? '',
     object: [row.object_type, row.object_id].filter(Boolean).join(' '),
   }
 }

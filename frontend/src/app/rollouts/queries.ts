@@ -89,7 +89,6 @@ export function useHistory(service: MaybeRefOrGetter<number>) {
 export interface EventRequest extends EventBody {
   id: number
   event: SentEvent
-  /** Stays the same when the same dialog is sent again, so that the effect happens once. */
   key: string
 }
 

@@ -46,6 +46,7 @@ export function rolloutFromApi(row: RolloutRow) {
     drift: row.drift && { manager: row.drift.manager, rows: row.drift.rows },
     verdict: row.latest_verdict ? verdictFromApi(row.latest_verdict) : null,
     promoteRequested: row.promote_requested,
+    train: row.train,
   }
 }
 
@@ -121,7 +122,7 @@ export type RolloutEvent = (typeof EVENTS)[number]
 
 const STRATEGIES = ['canary', 'ab_test', 'blue_green', 'mirror'] as const satisfies readonly Strategy[]
 
-function eventFromApi(row: AllowedEventRow): AllowedEvent[] {
+export function eventFromApi(row: AllowedEventRow): AllowedEvent[] {
   const event = EVENTS.find((known) => known === row.event)
   return event ? [{ event, allowed: row.allowed, why: row.why }] : []
 }

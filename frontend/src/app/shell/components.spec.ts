@@ -62,7 +62,7 @@ describe('links', () => {
     )
     const inside = await show(AppLink, { href: '/rollouts/1' })
     await inside.find('a').trigger('click')
-    await vi.waitFor(() => expect(inside.vm.$route.path).toBe('/rollouts/1'))
+    await vi.waitFor(() => expect(inside.vm.$route.path).toBe('/rollouts/1'), { timeout: 5_000 })
   })
 })
 

@@ -9,6 +9,8 @@ export function meFromApi(row: MeRow) {
   return {
     name: row.name || row.username,
     roles: row.roles,
+    /** Events and actions that a role of this person grants somewhere. */
+    permissions: row.permissions,
     isSuperuser: row.is_superuser,
     waitingApprovals: row.waiting_approvals,
   }

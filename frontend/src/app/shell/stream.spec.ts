@@ -37,6 +37,7 @@ describe('what news makes old', () => {
       ['rollouts', 7],
       ['services', 3],
       ['rollouts', 'service', 3],
+      ['trains'],
       ['me'],
       ['audit'],
     ]))

@@ -3,6 +3,7 @@ import type { QueryClient, QueryKey } from '@tanstack/vue-query'
 import { onScopeDispose } from 'vue'
 import { rolloutKeys } from '@/app/rollouts/keys'
 import { serviceKeys } from '@/app/services/keys'
+import { trainKeys } from '@/app/trains/keys'
 import { streaming } from './pace'
 
 const PATH = '/api/v1/stream/'
@@ -23,7 +24,7 @@ export function staleKeys(kind: NewsKind, news: News): QueryKey[] {
   const service = news.service ?? null
   const rollout = (kind === 'rollout' ? news.id : news.rollout) ?? null
   const ofService = kind === 'verdict' ? [] : [serviceKeys.detail(service)]
-  const history = kind === 'rollout' && service !== null ? [rolloutKeys.ofService(service), ['me'], ['audit']] : []
+  const history = kind === 'rollout' && service !== null ? [rolloutKeys.ofService(service), trainKeys.all, ['me'], ['audit']] : []
   return [['overview'], rolloutKeys.detail(rollout), ...ofService, ...history]
 }
 
