@@ -8,7 +8,7 @@ from typing import Any
 
 import django_filters
 from django import forms
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpResponseBase, StreamingHttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -104,12 +104,11 @@ class AuditFilter(django_filters.FilterSet):
 
     service = django_filters.CharFilter(method="of_service", label=_("service, by id or name"))
     rollout = django_filters.CharFilter(method="of_rollout", label=_("rollout, as 7 or R-7"))
-    fingerprint = django_filters.CharFilter(
-        lookup_expr="startswith", label=_("fingerprint, or its beginning")
-    )
+    fingerprint = django_filters.CharFilter(method="of_content", label=_("fingerprint, or its beginning"))
     ip = AddressFilter(label=_("IP address"))
     search = django_filters.CharFilter(
-        method="that_mentions", label=_("words in actor, action, object or reason")
+        method="that_mentions",
+        label=_("words in actor, action, object or reason; an address, a request id, a fingerprint"),
     )
     since = django_filters.IsoDateTimeFilter(field_name="at", lookup_expr="gte", label=_("from this time on"))
     until = django_filters.IsoDateTimeFilter(field_name="at", lookup_expr="lt", label=_("before this time"))
@@ -138,10 +137,10 @@ class AuditFilter(django_filters.FilterSet):
         return rows.filter(rollout_id=int(number)) if number.isdecimal() else rows.none()
 
     def that_mentions(self, rows: QuerySet[AuditEvent], name: str, value: str) -> QuerySet[AuditEvent]:
-        columns = ("actor", "action", "object_id", "reason")
-        for word in value.split():
-            rows = rows.filter(Q(*((f"{column}__icontains", word) for column in columns), _connector=Q.OR))
-        return rows
+        return selectors.events_that_mention(rows, value)
+
+    def of_content(self, rows: QuerySet[AuditEvent], name: str, value: str) -> QuerySet[AuditEvent]:
+        return selectors.events_of_content(rows, value)
 
 
 class AuditViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Noun[AuditEvent]):

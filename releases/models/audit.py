@@ -50,12 +50,23 @@ class AuditEvent(models.Model):
         verbose_name = _("audit event")
         verbose_name_plural = _("audit events")
         ordering = ["-seq"]
+        # PostgreSQL has one more for words within texts: migration ``audit_words``, read by selectors.events_that_mention.
         indexes = [
             models.Index(fields=["rollout", "-seq"], name="audit_of_rollout"),  # the rollout's timeline
             models.Index(fields=["service", "-seq"], name="audit_of_service"),  # the audit page, one service
             models.Index(fields=["actor", "-seq"], name="audit_of_actor"),  # the audit page, one actor
             models.Index(fields=["action", "-seq"], name="audit_of_action"),  # the audit page, one action
             models.Index(fields=["-at"], name="audit_by_time"),  # the audit page, a range of time
+            models.Index(
+                fields=["outcome", "-seq"], name="audit_of_outcome"
+            ),  # the audit page, what was refused
+            models.Index(fields=["ip", "-seq"], name="audit_of_address"),  # the audit page, one address
+            models.Index(
+                fields=["fingerprint", "-seq"], name="audit_of_content"
+            ),  # the audit page, one content
+            models.Index(
+                fields=["request_id"], name="audit_of_request"
+            ),  # a search for one request of the log
         ]
 
     def __str__(self) -> str:

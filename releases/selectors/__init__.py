@@ -33,6 +33,7 @@ from releases.selectors.rows import (
     services,
     waiting_for,
 )
+from releases.selectors.search import events_of_content, events_that_mention
 from releases.selectors.traffic import Traffic, traffic, traffic_of
 from releases.selectors.traffic_changes import (
     AllowedChangeEvent,
@@ -75,6 +76,8 @@ __all__ = [
     "drift_seen",
     "due_rollouts",
     "emergencies",
+    "events_of_content",
+    "events_that_mention",
     "evidence_pack",
     "experiments",
     "exported",

@@ -12,6 +12,7 @@ from django.db import connection
 from django.utils import timezone
 from rest_framework.test import APIClient
 
+from releases import selectors
 from releases.models import AuditEvent, guards
 from tests.api.conftest import World, approved, draft
 
@@ -76,7 +77,25 @@ def test_events_are_found_by_what_is_known(world: World, bearer: Bearer, found: 
     assert actions(found(fingerprint=rollout.fingerprint[:12], action="approve")) == ["approve"]
     assert actions(found(search="viewer pause")) == ["pause"]
     assert found(search="viewer zebra") == []
+    assert actions(found(search="127.0.0.1 ViewER")) == ["pause"]
+    assert "submit" in actions(found(search=f"{rollout.fingerprint[:12].upper()} submit"))
+    assert found(search=rollout.fingerprint[1:13]) == []
     assert found(rollout="nothing") == []
+
+
+def test_words_are_found_by_an_index_on_postgresql(world: World) -> None:
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite, for a first look, reads the rows")
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_indexscan = off")
+    plan = selectors.events_that_mention(AuditEvent.objects.order_by(), "zebra").explain()
+    assert plan.count("audit_of_words") == 4, plan
+
+
+@pytest.mark.parametrize("column", ["outcome", "ip", "fingerprint", "actor", "action", "service", "rollout"])
+def test_each_filter_has_an_index_that_gives_the_newest_first(db: None, column: str) -> None:
+    indexes = [index.fields for index in AuditEvent._meta.indexes]
+    assert [column, "-seq"] in indexes
 
 
 def test_since_is_included_and_until_is_not(world: World, found: Callable[..., Any]) -> None:

@@ -4132,7 +4132,7 @@ export interface operations {
                 page_size?: number;
                 /** @description rollout, as 7 or R-7 */
                 rollout?: string;
-                /** @description words in actor, action, object or reason */
+                /** @description words in actor, action, object or reason; an address, a request id, a fingerprint */
                 search?: string;
                 /** @description service, by id or name */
                 service?: string;
