@@ -10,6 +10,7 @@ STEP = f"{WEIR_ANNOTATION}step"
 FINGERPRINT = f"{WEIR_ANNOTATION}fingerprint"
 FENCE = f"{WEIR_ANNOTATION}fence"
 MIRROR = f"{WEIR_ANNOTATION}mirror"
+EMPTY_MIRRORS = f"{WEIR_ANNOTATION}empty-mirrors"
 
 
 def annotated(

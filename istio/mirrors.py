@@ -1,10 +1,13 @@
 """The mirror Weir adds to a base route, and how it is known again.
 
 It is an entry of ``mirrors`` that leads to the candidate. While it is there an annotation names that
-destination, so that a mirror of the owner's is never taken for Weir's.
+destination, so that a mirror of the owner's is never taken for Weir's; another one names the routes whose owner
+wrote an empty list, so that it is there again afterwards.
 """
 
 from __future__ import annotations
+
+import json
 
 from istio.documents import (
     RuleConflict,
@@ -15,9 +18,9 @@ from istio.documents import (
     objects_at,
     version_at,
 )
-from istio.marks import MIRROR, with_annotations
+from istio.marks import EMPTY_MIRRORS, MIRROR, with_annotations
 from istio.mesh import Manifest
-from istio.routes import Pair, Place, route_at, sections_of
+from istio.routes import Pair, Place, route_at, route_name, sections_of
 from istio.sentence import Sentence
 from istio.weights import destination_of_candidate
 
@@ -36,7 +39,8 @@ def with_mirror(document: Manifest, *, percent: float, places: list[Place], pair
                     candidate=pair.candidate,
                 )
             )
-    result = with_annotations(document, changes={MIRROR: _mark(pair.candidate)})
+    marks = {MIRROR: _mark(pair.candidate), EMPTY_MIRRORS: _empty_lists(document, places=places)}
+    result = with_annotations(document, changes=marks)
     for place in places:
         route = route_at(result, place=place)
         if route.get("mirror") is not None:
@@ -54,9 +58,10 @@ def with_mirror(document: Manifest, *, percent: float, places: list[Place], pair
 
 
 def without_mirror(document: Manifest) -> Manifest:
-    """Return a copy without the mirror that Weir's annotation names, and without the annotation."""
-    mark = annotations_of(document).get(MIRROR)
-    result = with_annotations(document, changes={MIRROR: None})
+    """Return a copy without the mirror that Weir's annotation names, and without the annotations that tell of it."""
+    marks = annotations_of(document)
+    mark, empty = marks.get(MIRROR), _names(marks.get(EMPTY_MIRRORS))
+    result = with_annotations(document, changes={MIRROR: None, EMPTY_MIRRORS: None})
     if mark is None:
         return result
     namespace = namespace_of(document)
@@ -64,7 +69,7 @@ def without_mirror(document: Manifest) -> Manifest:
         entries = objects_at(route, "mirrors", where=str(place))
         versions = _versions(entries, place=place, namespace=namespace)
         kept = [entry for entry, version in zip(entries, versions, strict=True) if _mark(version) != mark]
-        if kept:
+        if kept or (entries and route_name(route, place=place) in empty):
             route["mirrors"] = kept
         elif entries:
             del route["mirrors"]
@@ -85,6 +90,22 @@ def _versions(entries: list[Manifest], *, place: Place, namespace: str) -> list[
         destination = mapping_at(entry, "destination", where=where)
         found.append(version_at(destination, namespace=namespace, where=f"{where}/destination"))
     return found
+
+
+def _empty_lists(document: Manifest, *, places: list[Place]) -> str | None:
+    """Return the names of the routes with ``mirrors: []`` as a JSON list, None if there is none."""
+    routes = [(place, route_at(document, place=place)) for place in places]
+    names = [route_name(route, place=place) for place, route in routes if route.get("mirrors") == []]
+    return json.dumps(names, ensure_ascii=False) if names else None
+
+
+def _names(mark: object) -> list[str]:
+    """Return the names an annotation lists; whoever spelled it wrongly loses no more than an empty list."""
+    try:
+        names = json.loads(mark) if isinstance(mark, str) else []
+    except ValueError:
+        return []
+    return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
 
 
 def _mark(version: Version) -> str:

@@ -65,6 +65,9 @@ def entries(*, max_weight: int = 100) -> st.SearchStrategy[list[Manifest]]:
     )
 
 
+MIRRORS = st.sampled_from([[], [{"destination": {"host": "audit"}, "percentage": {"value": 100}}]])
+
+
 def routes() -> st.SearchStrategy[Manifest]:
     """Return http routes with destinations or a redirect, and fields nobody here knows."""
     extras: dict[str, st.SearchStrategy[Any]] = {
@@ -73,7 +76,7 @@ def routes() -> st.SearchStrategy[Manifest]:
         "timeout": st.just("3s"),
         "retries": st.just({"attempts": 3}),
         "fault": st.just({"abort": {"httpStatus": 500, "percentage": {"value": 1.5}}}),
-        "mirrors": st.just([{"destination": {"host": "audit"}, "percentage": {"value": 100}}]),
+        "mirrors": MIRRORS,
         "headers": st.just({"request": {"set": {"a": "b"}}}),
         "futureField": st.lists(st.integers(), max_size=2),
     }
@@ -96,7 +99,9 @@ def virtual_services() -> st.SearchStrategy[Manifest]:
 def editable_services() -> st.SearchStrategy[Manifest]:
     """Return VirtualServices with one named base route for product v1 at any place: edits succeed."""
 
-    def assemble(base: list[Manifest], match: list[Manifest], others: list[Manifest], place: int) -> Manifest:
+    def assemble(
+        base: list[Manifest], given: Manifest, match: list[Manifest], others: list[Manifest], place: int
+    ) -> Manifest:
         kept = [
             e
             for e in base
@@ -106,12 +111,14 @@ def editable_services() -> st.SearchStrategy[Manifest]:
         made = {
             "name": "base",
             "timeout": "1s",
+            **given,
             **({"match": match} if match else {}),
             "route": [stable, *kept],
         }
         return virtual_service(*others[:place], made, *others[place:])
 
-    return st.builds(assemble, entries(), matches(), st.lists(routes(), max_size=3), st.integers(0, 3))
+    given = st.fixed_dictionaries({}, optional={"mirrors": MIRRORS})
+    return st.builds(assemble, entries(), given, matches(), st.lists(routes(), max_size=3), st.integers(0, 3))
 
 
 JSON = st.recursive(

@@ -217,6 +217,23 @@ def test_cleaned_keeps_the_owners_annotations() -> None:
     assert "annotations" not in cleaned(alone)["metadata"]
 
 
+def test_an_owners_empty_list_of_mirrors_is_there_again_when_the_mirror_goes() -> None:
+    before = virtual_service(
+        route(to("v1", 100), name="primary", mirrors=[]), route(to("v3"), name="other", mirrors=[])
+    )
+    mirrored = rendered(before, {"mirror": {"percent": 10}})
+    assert [len(item["mirrors"]) for item in mirrored["spec"]["http"]] == [1, 0]
+    assert rendered(mirrored, {}) == before
+    assert cleaned(mirrored) == before
+
+
+@pytest.mark.parametrize("spelled", ["{", "7", '"primary"', "[7]"])
+def test_a_note_of_empty_mirrors_that_somebody_spoiled_stops_no_removal(spelled: str) -> None:
+    mirrored = rendered(virtual_service(route(to("v1", 100), name="primary")), {"mirror": {"percent": 10}})
+    mirrored["metadata"]["annotations"]["weir.dev/empty-mirrors"] = spelled
+    assert cleaned(mirrored) == virtual_service(route(to("v1", 100), name="primary"))
+
+
 def test_a_missing_subset_is_added_once() -> None:
     before = destination_rule("v1")
     after = with_subset(before, name="v2", labels={"version": "v2"})
