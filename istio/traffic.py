@@ -50,8 +50,8 @@ __all__ = [
     "without_weir",
 ]
 
-# etcd takes requests of 1.5 MiB; the rest is for managedFields and the owner's annotations.
-MAX_OBJECT_BYTES = 1024 * 1024
+# etcd takes requests of 1.5 MiB. A megabyte is refused with room to spare: managedFields grow with every writer.
+MAX_OBJECT_BYTES = 950_000
 
 
 def render(
@@ -183,11 +183,11 @@ def _entry_for(to: str, *, route: Manifest, place: Place, pair: Pair) -> Manifes
 
 def _check_size(document: Manifest) -> None:
     size = len(json.dumps(document, ensure_ascii=False).encode(errors="replace"))
-    if size > MAX_OBJECT_BYTES:
+    if size >= MAX_OBJECT_BYTES:
         raise RuleConflict(
             Sentence(
-                "{document} would have {size} bytes, more than the {limit} that Kubernetes stores "
-                "safely. Shorten the user lists, or use a sticky percentage.",
+                "{document} would have {size} bytes; Weir writes objects below {limit}, which Kubernetes "
+                "stores safely. Shorten the user lists, or use a sticky percentage.",
                 document=describe(document),
                 size=size,
                 limit=MAX_OBJECT_BYTES,

@@ -19,14 +19,14 @@ def find(facts: CheckFacts) -> Iterator[Finding]:
     size = len(json.dumps(facts.virtual_service, ensure_ascii=False).encode(errors="replace"))
     if size <= MAX_OBJECT_BYTES // 2:
         return
-    is_over = size > MAX_OBJECT_BYTES
+    is_over = size >= MAX_OBJECT_BYTES
     yield Finding(
         CODE,
         Severity.ERROR if is_over else Severity.WARNING,
         "spec",
         Sentence(
-            "The object would have {size} bytes; Kubernetes stores {limit} safely, and every "
-            "proxy holds them. Shorten the user lists, or use a sticky percentage.",
+            "The object would have {size} bytes; below {limit} Kubernetes stores it safely, and every "
+            "proxy holds it. Shorten the user lists, or use a sticky percentage.",
             size=size,
             limit=MAX_OBJECT_BYTES,
         ),
@@ -37,7 +37,7 @@ CHECK = Check(
     CODE,
     Sentence("Object size"),
     Severity.ERROR,
-    f"The VirtualService would have over {MAX_OBJECT_BYTES // 2} bytes; {MAX_OBJECT_BYTES} is the limit.",
+    f"The VirtualService would have over {MAX_OBJECT_BYTES // 2} bytes; from {MAX_OBJECT_BYTES} on it is refused.",
     Sentence("Shorten the user lists, or use sticky users instead."),
     find,
 )

@@ -17,6 +17,7 @@ from tests.istio.checks.shop import (
     named,
     other,
     ruled,
+    sized,
 )
 
 OLDER, YOUNGER = "2026-01-01T00:00:00Z", "2026-06-01T00:00:00Z"
@@ -237,6 +238,8 @@ ROWS: list[tuple[str, dict[str, Any], Expected]] = [
         {"virtual_service": marked(annotations={"note": "灰" * 400_000})},
         [("WEIR0109", E, "spec")],
     ),
+    ("the object is a byte below the limit", {"virtual_service": sized(949_999)}, [("WEIR0109", W, "spec")]),
+    ("the object is as large as the limit", {"virtual_service": sized(950_000)}, [("WEIR0109", E, "spec")]),
     # WEIR0110
     (
         "a rule names a value and is fine",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from istio.checks import CheckFacts, Finding, Severity
@@ -60,6 +61,12 @@ def marked(**metadata: Any) -> Manifest:
     made = document()
     made["metadata"].update(metadata)
     return made
+
+
+def sized(size: int) -> Manifest:
+    """Return the sound document filled up to so many bytes of JSON."""
+    empty = len(json.dumps(marked(annotations={"note": ""})))
+    return marked(annotations={"note": "x" * (size - empty)})
 
 
 def other(name: str, created: str, **fields: Any) -> Manifest:
