@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from istio.documents import TrafficError, annotations_of, copied
+from istio.documents import TrafficError, annotations_of, copied, mapping_at, whole_number_at
 from istio.marks import MIRROR
 from istio.mesh import Manifest
 from istio.mirrors import mirrors_to
@@ -11,6 +11,7 @@ from istio.routes import (
     Pair,
     Place,
     base_routes,
+    destinations_of,
     effective_weights,
     is_managed,
     pair_in,
@@ -29,8 +30,9 @@ def owned_part(
     routes: list[str] | None = None,
     namespace: str | None = None,
 ) -> Manifest:
-    """Return exactly what Weir renders: weights of base routes, managed routes, mirrors to the candidate.
+    """Return exactly what Weir renders: weights and ports of base routes, managed routes, mirrors to the candidate.
 
+    A base route also says which managed routes stand directly before it: anywhere else they take other requests.
     Two documents that are equal here differ only in what their owner may change at any time. Raises what
     ``with_weights`` raises when the base routes cannot be found.
     """
@@ -38,11 +40,16 @@ def owned_part(
     choice = Choice(http=routes or ())
     bases = base_routes(virtual_service, stable=pair.stable, namespace=pair.namespace, choice=choice)
     part: Manifest = {}
+    before: list[str] = []
     for place, route in sections_of(virtual_service):
-        if place in bases:
-            part.setdefault(place.section, []).append(_owned_of_base(route, place=place, pair=pair))
-        elif is_managed(route, place=place):
+        if is_managed(route, place=place, named=routes):
             part.setdefault(place.section, []).append(copied(route))
+            before.append(route_name(route, place=place))
+            continue
+        if place in bases:
+            owned = _owned_of_base(route, place=place, pair=pair)
+            part.setdefault(place.section, []).append({**owned, "rules": before})
+        before = []
     mark = annotations_of(virtual_service).get(MIRROR)
     return {**part, "mirror": mark} if mark is not None else part
 
@@ -77,9 +84,20 @@ def has_drifted(
 def _owned_of_base(route: Manifest, *, place: Place, pair: Pair) -> Manifest:
     versions = versions_in(route, place=place, namespace=pair.namespace)
     weights = zip(versions, effective_weights(route, place=place), strict=True)
+    entries = zip(versions, destinations_of(route, place=place), strict=True)
     found = mirrors_to(pair.candidate, route=route, place=place, namespace=pair.namespace)
     return {
         "base": route_name(route, place=place),
         "weights": sorted([version.host, version.subset or "", weight] for version, weight in weights),
+        "ports": sorted(
+            [version.host, version.subset or "", port]
+            for version, entry in entries
+            if (port := _port_of(entry, place=place)) is not None
+        ),
         "mirrors": copied(found),
     }
+
+
+def _port_of(entry: Manifest, *, place: Place) -> int | None:
+    port = mapping_at(entry["destination"], "port", where=str(place))
+    return whole_number_at(port, "number", where=f"{place}/port")

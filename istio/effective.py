@@ -133,7 +133,8 @@ def route_splits(
         shares = _shares(route, place=place, namespace=home)
         if any(share.host == full_host for share in shares) and (not routes or name in routes):
             takes_all = not objects_at(route, "match", where=str(place))
-            splits.append(RouteSplit(str(place), name, is_managed(route, place=place), takes_all, shares))
+            managed = is_managed(route, place=place, named=routes)
+            splits.append(RouteSplit(str(place), name, managed, takes_all, shares))
     return splits
 
 

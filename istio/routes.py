@@ -73,9 +73,10 @@ def route_name(route: Manifest, *, place: Place) -> str:
     return text_at(route, "name", where=str(place))
 
 
-def is_managed(route: Manifest, *, place: Place) -> bool:
-    """Say whether Weir made the route: its name begins ``weir-``."""
-    return place.section == "http" and route_name(route, place=place).startswith(MANAGED_PREFIX)
+def is_managed(route: Manifest, *, place: Place, named: Sequence[str] | None = None) -> bool:
+    """Say whether Weir made the route: its name begins ``weir-``, and it is none the operator named as a base."""
+    name = route_name(route, place=place)
+    return place.section == "http" and name.startswith(MANAGED_PREFIX) and name not in (named or ())
 
 
 def is_weighted(route: Manifest, *, place: Place) -> bool:

@@ -73,7 +73,7 @@ def render(
     """
     pair = pair_in(virtual_service, host=host, stable=stable, candidate=candidate, namespace=namespace)
     document = with_weights(
-        _without_managed(virtual_service),
+        _without_managed(virtual_service, routes=routes),
         host=host,
         stable=stable,
         candidate=candidate,
@@ -107,12 +107,13 @@ def render(
     return document
 
 
-def cleaned(virtual_service: Manifest) -> Manifest:
+def cleaned(virtual_service: Manifest, *, routes: list[str] | None = None) -> Manifest:
     """Return a copy with nothing of Weir in it: no managed route, mirror or annotation. Weights stay.
 
+    ``routes`` are the base routes as ``render`` takes them: an owner's route may be called ``weir-...``, too.
     Raises MalformedRoute.
     """
-    return unmarked(_without_managed(virtual_service))
+    return unmarked(_without_managed(virtual_service, routes=routes))
 
 
 def with_subset(destination_rule: Manifest, *, name: str, labels: dict[str, str]) -> Manifest:
@@ -140,12 +141,14 @@ def with_subset(destination_rule: Manifest, *, name: str, labels: dict[str, str]
     return result
 
 
-def _without_managed(virtual_service: Manifest) -> Manifest:
+def _without_managed(virtual_service: Manifest, *, routes: list[str] | None) -> Manifest:
     """Return a copy without managed routes and without the mirror Weir added."""
     result = without_mirror(virtual_service)
-    routes = list(sections_of(result, only=["http"]))
-    if routes:
-        result["spec"]["http"] = [route for place, route in routes if not is_managed(route, place=place)]
+    http = list(sections_of(result, only=["http"]))
+    if http:
+        result["spec"]["http"] = [
+            route for place, route in http if not is_managed(route, place=place, named=routes)
+        ]
     return result
 
 

@@ -68,7 +68,10 @@ def _written(event: AuditEvent, *, document: Mapping[str, Any]) -> str:
         shares = weights_of(
             dict(document), host=service.host, routes=service.routes, namespace=service.namespace
         )
-        rules = sum(is_managed(route, place=place) for place, route in sections_of(dict(document)))
+        rules = sum(
+            is_managed(route, place=place, named=service.routes)
+            for place, route in sections_of(dict(document))
+        )
     except TrafficError:  # somebody else's routes that split in several ways: no one figure would be true
         return _("Wrote the VirtualService to the mesh")
     split = ", ".join(f"{version} {share:g} %" for version, share in sorted(shares.items()))

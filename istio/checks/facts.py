@@ -97,7 +97,7 @@ class CheckFacts:
     def destinations(self) -> Iterator[Destination]:
         """Yield each route's destinations, then its mirrors, in order. Raises MalformedRoute."""
         for place, route in sections_of(self.virtual_service):
-            managed = is_managed(route, place=place)
+            managed = is_managed(route, place=place, named=self.routes)
             weights = effective_weights(route, place=place)
             versions = versions_in(route, place=place, namespace=self.home)
             for index, (version, weight) in enumerate(zip(versions, weights, strict=True)):

@@ -21,7 +21,7 @@ def find(facts: CheckFacts) -> Iterator[Finding]:
         if place.section != "http":
             continue
         for earlier_place, earlier in http[: place.index]:
-            if is_managed(earlier, place=earlier_place):
+            if is_managed(earlier, place=earlier_place, named=facts.routes):
                 continue
             if route_covers(earlier, route, gateways=facts.gateway_names(), where=str(earlier_place)):
                 yield Finding(

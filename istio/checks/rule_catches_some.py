@@ -25,7 +25,7 @@ def find(facts: CheckFacts) -> Iterator[Finding]:
     http = list(sections_of(facts.virtual_service, only=["http"]))
     gateways = facts.gateway_names()
     for place, route in http:
-        if not is_managed(route, place=place):
+        if not is_managed(route, place=place, named=facts.routes):
             continue
         name = route_name(route, place=place)
         for earlier_place, earlier in http[: place.index]:
@@ -38,7 +38,12 @@ def find(facts: CheckFacts) -> Iterator[Finding]:
                 yield Finding(CODE, Severity.WARNING, f"{place}/match", message)
                 break
         base = next(
-            (later for where, later in http[place.index :] if not is_managed(later, place=where)), None
+            (
+                later
+                for where, later in http[place.index :]
+                if not is_managed(later, place=where, named=facts.routes)
+            ),
+            None,
         )
         without = {"match": [_narrowing(entry, place=place) for entry in _entries(route, place=place)]}
         if base is not None and route_covers(without, base, gateways=gateways, where=str(place)):

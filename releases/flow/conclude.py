@@ -41,7 +41,7 @@ def promote(rollout: Rollout, *, by: Actor, clock: Clock) -> None:
         rollout,
         mesh=mesh,
         live=live,
-        document=cleaned(ended(live, rollout=rollout, candidate_weight=100)),
+        document=cleaned(ended(live, rollout=rollout, candidate_weight=100), routes=rollout.service.routes),
         by=by,
         clock=clock,
         position=len(rollout.plan_value.steps),
@@ -162,7 +162,8 @@ def roll_back_document(rollout: Rollout, *, live: Manifest) -> tuple[Manifest, s
         baseline: Manifest = (rollout.baseline or {})["virtual_service"]
         back = {**live, "spec": baseline["spec"]}
         note = f"The live object could not be edited ({error}); the stored baseline was restored."
-    return with_annotations(cleaned(back), changes={FENCE: str(rollout.revision)}), note
+    back = cleaned(back, routes=rollout.service.routes)
+    return with_annotations(back, changes={FENCE: str(rollout.revision)}), note
 
 
 def pause(

@@ -36,8 +36,18 @@ def _named(route: dict[str, Any]) -> dict[str, Any]:
         return route
     named = {subset for _host, subset, _weight in route["weights"]}
     is_telling = all(named) and len(named) == len(route["weights"])
-    weights = {
-        subset if is_telling else f"{host} {subset}".rstrip(): weight
-        for host, subset, weight in route["weights"]
+
+    def by_destination(rows: list[list[Any]]) -> dict[str, Any]:
+        return {
+            subset if is_telling else f"{host} {subset}".rstrip(): number for host, subset, number in rows
+        }
+
+    # A drift that was stored by an older Weir has neither ports nor rules.
+    ports, rules = by_destination(route.get("ports", [])), route.get("rules", [])
+    return {
+        "name": route["base"] or "*",
+        "weights": by_destination(route["weights"]),
+        "mirrors": route["mirrors"],
+        **({"ports": ports} if ports else {}),
+        **({"rules": rules} if rules else {}),
     }
-    return {"name": route["base"] or "*", "weights": weights, "mirrors": route["mirrors"]}

@@ -6,6 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from istio.documents import copied
 from istio.mesh import Manifest
 from tests.istio.builders import virtual_service
 
@@ -65,7 +66,10 @@ def entries(*, max_weight: int = 100) -> st.SearchStrategy[list[Manifest]]:
     )
 
 
-MIRRORS = st.sampled_from([[], [{"destination": {"host": "audit"}, "percentage": {"value": 100}}]])
+# Copies: a spoiled document is changed in place.
+MIRRORS = st.sampled_from([[], [{"destination": {"host": "audit"}, "percentage": {"value": 100}}]]).map(
+    copied
+)
 
 
 def routes() -> st.SearchStrategy[Manifest]:

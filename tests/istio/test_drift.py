@@ -49,6 +49,31 @@ CHANGES: list[tuple[str, Edit, bool]] = [
         lambda live: live["spec"]["http"].append(live["spec"]["http"].pop(1)),
         True,
     ),
+    (
+        "a managed route moved before another route of the owner's",
+        lambda live: live["spec"]["http"].insert(0, live["spec"]["http"].pop(1)),
+        True,
+    ),
+    (
+        "the owner put a route between a managed route and its base",
+        lambda live: live["spec"]["http"].insert(2, route(to("v1"), name="between")),
+        True,
+    ),
+    (
+        "the owner put a route before them",
+        lambda live: live["spec"]["http"].insert(1, route(to(None, host="audit"), name="other")),
+        False,
+    ),
+    (
+        "the owner moved a route of theirs to the end",
+        lambda live: live["spec"]["http"].append(live["spec"]["http"].pop(0)),
+        False,
+    ),
+    (
+        "the candidate's requests go to another port",
+        lambda live: base(live)["route"][1]["destination"].update(port={"number": 9999}),
+        True,
+    ),
     ("the mirror is gone", lambda live: base(live).pop("mirrors"), True),
     ("the mirror copies more", lambda live: base(live)["mirrors"][0].update(percentage={"value": 100}), True),
     ("the base route is gone", lambda live: live["spec"]["http"].pop(), True),
@@ -75,11 +100,29 @@ def test_the_order_of_destinations_and_spelled_out_hosts_are_no_drift() -> None:
     assert not has_drifted(live, written(), **V1_V2)
 
 
+def test_a_third_party_of_the_route_may_not_change_its_port_unseen_either() -> None:
+    owners = virtual_service(route(to("v1", 80), to("v3", 20, port={"number": 80}), name="primary"))
+    ours = render(SPEC, owners, **V1_V2)
+    live = copied(ours)
+    base(live)["route"][1]["destination"]["port"]["number"] = 8080
+    assert has_drifted(live, ours, **V1_V2)
+
+
+def test_a_base_named_like_a_managed_route_is_seen_as_a_base() -> None:
+    named: dict[str, Any] = {**V1_V2, "routes": ["weir-edge"]}
+    ours = render(SPEC, virtual_service(route(to("v1"), name="weir-edge")), **named)
+    assert not has_drifted(copied(ours), ours, **named)
+    live = copied(ours)
+    live["spec"]["http"][1]["route"][1]["weight"] = 50
+    assert has_drifted(live, ours, **named)
+
+
 def test_the_owned_part_says_what_weir_renders_and_nothing_else() -> None:
     host = "product.shop.svc.cluster.local"
     part = owned_part(written(), **V1_V2)
     assert [item.get("name") or item["base"] for item in part["http"]] == ["weir-primary.rule-1", "primary"]
     assert part["http"][1]["weights"] == [[host, "v1", 95], [host, "v2", 5]]
+    assert part["http"][1]["rules"] == ["weir-primary.rule-1"]
     assert part["http"][1]["mirrors"][0]["percentage"] == {"value": 10}
     assert part["mirror"] == f"{host}/v2"
 

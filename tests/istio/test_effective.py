@@ -54,6 +54,12 @@ def test_the_routes_asked_for_are_the_ones_that_count() -> None:
     assert effective_split(document, host="product", routes=["a"]) == {"v1": 100}
 
 
+def test_a_route_the_operator_named_is_the_owners_whatever_it_is_called() -> None:
+    document = virtual_service(route(to("v1", 95), to("v2", 5), name="weir-edge"))
+    assert effective_split(document, host="product", routes=["weir-edge"]) == {"v1": 95, "v2": 5}
+    assert effective_split(document, host="product") == {}
+
+
 def test_every_route_is_listed_with_who_made_it() -> None:
     spec = TrafficSpec.from_json({"weight": 5, "rules": [{"header": "x-tester", "exact": "1"}]})
     document = render(spec, virtual_service(route(to("v1"))), host="product", stable="v1", candidate="v2")

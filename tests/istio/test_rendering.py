@@ -210,6 +210,18 @@ def test_only_what_reaches_the_candidate_needs_its_subset(spec: dict[str, Any], 
         rendered(before, spec, destination_rules=rules)
 
 
+def test_an_owners_route_called_like_a_managed_one_is_kept_when_it_is_named() -> None:
+    before = virtual_service(route(to("v1", 100), name="weir-edge"), route(to("v1"), name="other"))
+    spec = {"weight": 5, "rules": [TESTERS]}
+    written = rendered(before, spec, routes=["weir-edge"])
+    assert names(written) == ["weir-weir-edge.testers", "weir-edge", "other"]
+    assert weights(written, index=1) == {"v1": 95, "v2": 5}
+    assert rendered(written, spec, routes=["weir-edge"]) == written
+    back = cleaned(rendered(written, {}, routes=["weir-edge"]), routes=["weir-edge"])
+    assert names(back) == ["weir-edge", "other"]
+    assert weights(back) == {"v1": 100, "v2": 0}
+
+
 def test_cleaned_keeps_the_owners_annotations() -> None:
     before = virtual_service(route(to("v1")), annotations={"team": "shop", "weir.dev/rollout": "7"})
     assert cleaned(before)["metadata"]["annotations"] == {"team": "shop"}

@@ -115,7 +115,7 @@ def back_document(change: TrafficChange, *, live: Manifest) -> tuple[Manifest, s
     fence: dict[str, str | None] = {FENCE: fence_of(change)}
     try:
         back = render(TrafficSpec(100), live, **pair)
-        return with_annotations(cleaned(back), changes=fence), ""
+        return with_annotations(cleaned(back, routes=change.service.routes), changes=fence), ""
     except TrafficError:
         current = in_force(change.service)
     if current is None or not current.before:
@@ -123,8 +123,8 @@ def back_document(change: TrafficChange, *, live: Manifest) -> tuple[Manifest, s
     note = _(
         "The live object could not be edited (%(problem)s); it was restored as it was before %(change)s."
     )
-    restored = {**live, "spec": current.before["spec"]}
-    return with_annotations(cleaned(restored), changes=fence), note % {"problem": problem, "change": current}
+    restored = cleaned({**live, "spec": current.before["spec"]}, routes=change.service.routes)
+    return with_annotations(restored, changes=fence), note % {"problem": problem, "change": current}
 
 
 def _checked_target(service: Service, *, rollout: Rollout | None, to: Version | None) -> Version:

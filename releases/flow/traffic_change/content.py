@@ -43,7 +43,7 @@ def document_of(change: TrafficChange, live: Manifest) -> Manifest:
     settled = settled_on(change.spec_value)
     if settled:
         fence = {FENCE: fence_of(change)} if settled == "stable" else {}
-        return with_annotations(cleaned(document), changes=dict(fence))
+        return with_annotations(cleaned(document, routes=change.service.routes), changes=dict(fence))
     return annotated(
         document,
         rollout=str(change),
