@@ -101,7 +101,9 @@ class TrafficChange(models.Model):
             ),
             # selectors.unfinished_changes: the worker looks here for writes that a crash interrupted.
             models.Index(
-                fields=["writing_since"], condition=Q(state=ChangeState.WRITING), name="change_unfinished"
+                fields=["writing_since"],
+                condition=Q(ended_at=None, writing_since__isnull=False),
+                name="change_unfinished",
             ),
         ]
 

@@ -94,7 +94,7 @@ def changes() -> QuerySet[TrafficChange]:
 def unfinished_changes(*, now: datetime) -> list[int]:
     """Return the changes whose write was interrupted: no door takes so long. One query; the worker asks."""
     return list(
-        TrafficChange.objects.filter(state=ChangeState.WRITING, writing_since__lt=now - INTERRUPTED_AFTER)
+        TrafficChange.objects.filter(ended_at=None, writing_since__lt=now - INTERRUPTED_AFTER)
         .order_by("writing_since")
         .values_list("pk", flat=True)
     )

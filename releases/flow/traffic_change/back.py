@@ -22,10 +22,11 @@ from releases.flow.content import pair_of
 from releases.flow.perform import perform
 from releases.flow.record import record, record_refusal
 from releases.flow.traffic_change.content import document_of, fence_of
+from releases.flow.traffic_change.landing import landed, settle_given_up
 from releases.flow.traffic_change.move import move_change, store
 from releases.flow.traffic_change.request import CARRYING, live_rollout
 from releases.flow.traffic_change.versions import in_force, previous_stable, versions_of
-from releases.flow.traffic_change.write import done, give_up
+from releases.flow.traffic_change.write import done, finish, give_up
 from releases.models import Rollout, TrafficChange
 from services.connections import mesh_of
 from services.models import Service, Version
@@ -89,6 +90,10 @@ def write_back(change: TrafficChange, *, by: Actor, clock: Clock) -> None:
     mesh = mesh_of(change.service.cluster)
     for attempt in range(_CONFLICTS_IN_A_ROW):
         live = mesh.get(change.service.virtual_service_ref)
+        settle_given_up(change.service, live=live, by=by)
+        if landed(change, live=live):  # by a worker that ended before it could say so
+            done(change, before=change.before or {}, stored=live, by=by, clock=clock)
+            return
         document, note = back_document(change, live=live)
         store(change, before=live, desired=document)
         try:
@@ -97,7 +102,7 @@ def write_back(change: TrafficChange, *, by: Actor, clock: Clock) -> None:
             if attempt == _CONFLICTS_IN_A_ROW - 1:
                 raise
         else:
-            done(change, before=live, stored=stored, by=by, clock=clock, note=note)
+            finish(change, before=live, stored=stored, by=by, clock=clock, note=note)
             return
 
 

@@ -15,10 +15,12 @@ from releases.flow.intervene import set_weight
 from releases.flow.record import record_refusal
 from releases.flow.traffic_change.back import write_back
 from releases.flow.traffic_change.decide import approve_change, reject_change, withdraw_change
-from releases.flow.traffic_change.move import action_of, move_change
+from releases.flow.traffic_change.landing import settle_untold
+from releases.flow.traffic_change.move import action_of, move_change, store
 from releases.flow.traffic_change.request import check_may_touch, live_rollout
 from releases.flow.traffic_change.write import finish_writing, write_change
 from releases.models import TrafficChange
+from services.connections import mesh_of
 
 _TRIES = 5
 
@@ -52,12 +54,19 @@ def perform_change(
 
 
 def finish_change(change_id: int, *, by: Actor, clock: Clock) -> None:
-    """Finish a write that was interrupted. The worker calls this; doing it twice does nothing. Raises MeshError."""
+    """Finish a write that was interrupted. The worker calls this; doing it twice does nothing. Raises MeshError.
+
+    A change that is not being written left the subset it needs: that write is told, the change waits for its next click.
+    """
     change = _read(change_id)
-    if change.state != ChangeState.WRITING:
+    if change.writing_since is None or change.ended_at is not None:
         return
     try:
-        _finish(change, by=by, clock=clock)
+        if change.state == ChangeState.WRITING:
+            _finish(change, by=by, clock=clock)
+            return
+        settle_untold(change, mesh=mesh_of(change.service.cluster), by=by)
+        store(change, writing_since=None)
     except LostRace:
         return  # somebody else is at it
 

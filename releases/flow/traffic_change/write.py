@@ -2,7 +2,7 @@
 
 Order: read the live object, compare it with what was approved, commit ``before`` and ``desired`` by compare-and-set,
 write with the resourceVersion read, commit what came back with the one audit event of the write. A change that is left
-in ``writing`` is finished by the next click or by the worker, whichever comes first.
+in ``writing`` is finished by the next click or by the worker, whichever comes first. ``landing`` tells each write once.
 """
 
 from __future__ import annotations
@@ -10,20 +10,19 @@ from __future__ import annotations
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from istio.documents import TrafficError, annotations_of
+from istio.documents import TrafficError
 from istio.mesh import Conflict, Manifest, Mesh, NotFound, Rejected
 from istio.sentence import message_of
 from istio.traffic import has_drifted
 from releases.clock import Clock
-from releases.domain import Blocked, IllegalMove, Stale
+from releases.domain import Blocked, IllegalMove, LostRace, Stale
 from releases.domain.actor import Actor
 from releases.domain.traffic_change import ChangeEvent, ChangeState, change_target, settled_on
-from releases.flow.authority import authority_of_change
-from releases.flow.content import owned_parts, pair_of, with_candidate_subset
-from releases.flow.record import record
+from releases.flow.content import pair_of, with_candidate_subset
 from releases.flow.traffic_change.content import document_of, leads_back
 from releases.flow.traffic_change.decide import approval_problem_of
 from releases.flow.traffic_change.gate import closed_sentence
+from releases.flow.traffic_change.landing import landed, settle_untold, tell_if_landed, tell_write
 from releases.flow.traffic_change.move import move_change, store
 from releases.flow.traffic_change.request import CARRYING, live_rollout, refuse_blocked, refuse_live
 from releases.models import TrafficChange
@@ -42,12 +41,13 @@ def write_change(change: TrafficChange, *, by: Actor, why: str, clock: Clock) ->
         return
     _refuse_outdated(change, clock=clock)
     mesh = mesh_of(change.service.cluster)
+    settle_untold(change, mesh=mesh, by=by)
     live = mesh.get(change.service.virtual_service_ref)
     _refuse_drift(change, live=live)
     if not change.needs_vote and not leads_back(change, live=live):
         _ask_for_votes(change, by=by)
     if change.needs_vote:
-        _ensure_subset(change, mesh=mesh, by=by)
+        _ensure_subset(change, mesh=mesh, by=by, clock=clock)
     try:
         document = document_of(change, live)
     except TrafficError as error:
@@ -73,11 +73,12 @@ def finish_writing(change: TrafficChange, *, by: Actor, clock: Clock) -> None:
     mesh = mesh_of(change.service.cluster)
     live = mesh.get(change.service.virtual_service_ref)
     before, desired = change.before or {}, change.desired or {}
-    if _is_what_was_meant(change, live=live, desired=desired):
+    if landed(change, live=live):
         done(change, before=before, stored=live, by=by, clock=clock)
     elif live["metadata"].get("resourceVersion") == before["metadata"].get("resourceVersion"):
         _put(change, document=desired, mesh=mesh, by=by, clock=clock)
     else:
+        tell_if_landed(change, live=live, by=by)
         problem = _("somebody else wrote the object meanwhile; read the difference and decide again")
         give_up(change, problem=problem, by=by)
 
@@ -88,9 +89,7 @@ def done(
     """Record what the mesh has now: the write's event, the change's end, and the stable version, in one transaction."""
     at = clock()
     with transaction.atomic():
-        if stored != before:
-            told = {**stored, "authorised_by": authority_of_change(change)}
-            record("mesh_write", by=by, obj=change, why=note, before=before, after=told)
+        tell_write(change, before=before, after=stored, by=by, why=note)
         TrafficChange.objects.filter(service=change.service, in_force_until=None).exclude(
             pk=change.pk
         ).filter(state=ChangeState.APPLIED).update(in_force_until=at)
@@ -105,6 +104,17 @@ def done(
             ended_at=at,
             problem="",
         )
+
+
+def finish(
+    change: TrafficChange, *, before: Manifest, stored: Manifest, by: Actor, clock: Clock, note: str = ""
+) -> None:
+    """End the change with what was just stored. Who lost the change meanwhile tells the write all the same. Raises LostRace."""
+    try:
+        done(change, before=before, stored=stored, by=by, clock=clock, note=note)
+    except LostRace:
+        tell_write(change, before=before, after=stored, by=by, why=note)
+        raise
 
 
 def give_up(change: TrafficChange, *, problem: str, by: Actor) -> None:
@@ -122,7 +132,7 @@ def _put(change: TrafficChange, *, document: Manifest, mesh: Mesh, by: Actor, cl
     except (Conflict, Rejected, NotFound) as error:
         give_up(change, problem=str(error), by=by)
         raise
-    done(change, before=before, stored=stored, by=by, clock=clock)
+    finish(change, before=before, stored=stored, by=by, clock=clock)
 
 
 def _settle(change: TrafficChange) -> str:
@@ -165,7 +175,7 @@ def _ask_for_votes(change: TrafficChange, *, by: Actor) -> None:
     raise Stale(_("%(change)s can not be applied: %(problem)s.") % {"change": change, "problem": problem})
 
 
-def _ensure_subset(change: TrafficChange, *, mesh: Mesh, by: Actor) -> None:
+def _ensure_subset(change: TrafficChange, *, mesh: Mesh, by: Actor, clock: Clock) -> None:
     """Add the candidate's subset to the DestinationRule before the VirtualService names it. Nothing to add: no write."""
     if not change.spec_value.reaches_candidate:
         return
@@ -175,17 +185,6 @@ def _ensure_subset(change: TrafficChange, *, mesh: Mesh, by: Actor) -> None:
     except TrafficError as error:
         raise Blocked(message_of(error)) from error
     if complete != rule:
+        store(change, before=rule, desired=complete, writing_since=clock())
         stored = mesh.put(complete)
-        with transaction.atomic():
-            told = {**stored, "authorised_by": authority_of_change(change)}
-            record("mesh_write", by=by, obj=change, before=rule, after=told)
-
-
-def _is_what_was_meant(change: TrafficChange, *, live: Manifest, desired: Manifest) -> bool:
-    """Say whether the live object is what this change would write: the traffic, and Weir's marks on it."""
-    same = owned_parts(live, rollout=change) == owned_parts(desired, rollout=change)
-    marks = [
-        {key: value for key, value in annotations_of(item).items() if key.startswith("weir.dev/")}
-        for item in (live, desired)
-    ]
-    return same and marks[0] == marks[1]
+        tell_write(change, before=rule, after=stored, by=by)
