@@ -351,6 +351,17 @@ class TestInAFreeze:
             apply(world, change)
         assert writes(world) == []
 
+    def test_an_interrupted_write_waits_too(self, world: World) -> None:
+        change = _with_subset(world)
+        world.mesh.fail_next(Unreachable("gone"), on="put")
+        with pytest.raises(Unreachable):
+            apply(world, change)
+        freeze(world)
+        flow.finish_change(change.pk, by=worlds.WORKER, clock=database_now)
+        change.refresh_from_db()
+        assert (change.state, split(world)["v2"]) == ("approved", 10)
+        assert "双十一封网" in change.problem
+
     def test_back_does_not(self, world: World) -> None:
         applied(world, 20)
         freeze(world)

@@ -15,7 +15,7 @@ from istio.mesh import Conflict, Manifest, Mesh, NotFound, Rejected
 from istio.sentence import message_of
 from istio.traffic import has_drifted
 from releases.clock import Clock
-from releases.domain import Blocked, IllegalMove, LostRace, Stale
+from releases.domain import Blocked, DomainError, IllegalMove, LostRace, Stale
 from releases.domain.actor import Actor
 from releases.domain.traffic_change import ChangeEvent, ChangeState, change_target, settled_on
 from releases.flow.content import pair_of, with_candidate_subset
@@ -69,13 +69,21 @@ def write_change(change: TrafficChange, *, by: Actor, why: str, clock: Clock) ->
 
 
 def finish_writing(change: TrafficChange, *, by: Actor, clock: Clock) -> None:
-    """Bring a change that was left in ``writing`` to its end: the same write, or none. Raises LostRace, MeshError."""
+    """Bring a change that was left in ``writing`` to its end: the same write, or none. Raises LostRace, MeshError.
+
+    A write that is still to be done asks votes, rollouts and calendar again: time passed since it was begun.
+    """
     mesh = mesh_of(change.service.cluster)
     live = mesh.get(change.service.virtual_service_ref)
     before, desired = change.before or {}, change.desired or {}
     if landed(change, live=live):
         done(change, before=before, stored=live, by=by, clock=clock)
     elif live["metadata"].get("resourceVersion") == before["metadata"].get("resourceVersion"):
+        try:
+            _refuse_outdated(change, clock=clock)
+        except DomainError as error:
+            give_up(change, problem=str(error), by=by)
+            return
         _put(change, document=desired, mesh=mesh, by=by, clock=clock)
     else:
         tell_if_landed(change, live=live, by=by)
