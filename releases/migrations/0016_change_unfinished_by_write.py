@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('releases', '0013_thinned_snapshots'),
+        ('releases', '0015_audit_words'),
         ('services', '0004_policy_signing'),
     ]
 
