@@ -12,13 +12,15 @@ from unittest.mock import patch
 
 import pytest
 
-from istio.mesh import VIRTUAL_SERVICE, Ref
+from istio.mesh import VIRTUAL_SERVICE, Manifest, Ref
 from istio.weights import weights_of
 from releases import flow, selectors
 from releases.clock import database_now
+from releases.domain import DomainError
 from releases.domain.traffic_change import ChangeEvent, ChangeState
 from releases.models import AuditEvent, TrafficChange
 from tests.admin.world import WORKER, World, actor
+from tests.fakes.mesh import FakeMesh
 
 pytestmark = [pytest.mark.faults, pytest.mark.django_db]
 
@@ -27,7 +29,7 @@ WRITE = "releases.flow.traffic_change.write"
 BACK = "releases.flow.traffic_change.back"
 PUT = "tests.fakes.mesh.FakeMesh.put"
 MOMENTS: list[tuple[Moment, int]] = [
-    *(((when, PUT), nth) for when in ("before", "after") for nth in (1, 2)),  # type: ignore[list-item]  # literals
+    *(((when, PUT), nth) for when in ("before", "after") for nth in (1, 2)),
     (("after", f"{WRITE}.tell_write"), 1),
     (("after", f"{WRITE}.tell_write"), 2),
     (("before", f"{WRITE}.move_change"), 1),
@@ -166,17 +168,17 @@ def test_all_back_over_an_ended_change_tells_its_write_too(world: World, moment:
 
 def test_a_change_given_up_in_the_middle_of_its_put_tells_the_write(world: World) -> None:
     change = approved(world)
-    put = world.mesh.put
+    put = FakeMesh.put
+    waiting = [change]
 
-    def overtaken(document: Any, *, dry_run: bool = False) -> Any:
-        stored = put(document, dry_run=dry_run)
-        if document["kind"] == VIRTUAL_SERVICE:
-            world.mesh.put = put  # type: ignore[method-assign]  # only the first is overtaken
+    def overtaken(mesh: FakeMesh, manifest: Manifest, *, dry_run: bool = False) -> Manifest:
+        stored = put(mesh, manifest, dry_run=dry_run)
+        if manifest["kind"] == VIRTUAL_SERVICE and waiting:
+            waiting.clear()
             flow.all_back(world.service("product"), by=actor(world.operator))
         return stored
 
-    world.mesh.put = overtaken  # type: ignore[method-assign]
-    with suppress(Exception):
+    with patch.object(FakeMesh, "put", overtaken), suppress(DomainError):
         click(world, change)
     assert weight_of(world) == 0
     check_told(world)
