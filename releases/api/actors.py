@@ -12,19 +12,21 @@ from releases.sessions import is_fresh
 
 def actor_of(request: Request) -> Actor:
     """Return the person behind the request. A token acts as its person and is marked as a token."""
-    return actor(user_of(request), request=request, by_token=isinstance(request.auth, ApiToken))
+    token = request.auth if isinstance(request.auth, ApiToken) else None
+    return actor(user_of(request), request=request, token=token)
 
 
-def actor(user: User, *, request: Request | HttpRequest, by_token: bool = False) -> Actor:
+def actor(user: User, *, request: Request | HttpRequest, token: ApiToken | None = None) -> Actor:
     """Return this person as an actor, with the address and id of the request."""
     return Actor(
         name=user.get_username(),
         channel=Channel.API,
         user_id=user.pk,
-        by_token=by_token,
+        by_token=token is not None,
         ip=request.META.get("REMOTE_ADDR") or "",
         request_id=request.META.get("weir.request_id", ""),
-        is_fresh=by_token or is_fresh(request._request if isinstance(request, Request) else request),
+        is_fresh=token is not None or is_fresh(request._request if isinstance(request, Request) else request),
+        may_decide=token is None or "approve" in token.scopes,
     )
 
 

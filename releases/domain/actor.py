@@ -21,7 +21,8 @@ class Channel(StrEnum):
 class Actor:
     """A person (``user_id``) or a worker (None, named like ``scheduler@host``).
 
-    ``is_fresh`` is false for a browser session whose password was given too long ago for a production decision.
+    ``is_fresh`` is false for a browser session whose password was given too long ago for a production decision,
+    ``may_decide`` for a token without the scope ``approve``.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Actor:
     ip: str = ""
     request_id: str = ""
     is_fresh: bool = True
+    may_decide: bool = True
 
     def __str__(self) -> str:
         return self.name

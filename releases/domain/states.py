@@ -133,13 +133,14 @@ PRODUCTION_DECISIONS = frozenset(
         Event.REJECT,
         Event.START,
         Event.RESUME,
-        Event.SET_WEIGHT,
         Event.PROMOTE,
         Event.RESTORE,
         Event.ADOPT,
     }
 )
-"""An old browser session gives the password again before one of these. Never before a rollback, a revert or a pause."""
+"""An old browser session gives the password again before one of these, and before a larger weight (``flow.intervene``).
+
+Never before what leads back: a rollback, a revert, a pause, a cancellation, a smaller weight."""
 
 
 def target(state: State, event: Event) -> State:

@@ -13,7 +13,7 @@ from releases.domain.roles import Action, RoleName, allows, roles_that_allow
 from releases.domain.states import PRODUCTION_DECISIONS, Event
 from releases.models import Role, Rollout, User
 from releases.roles import roles_everywhere, roles_of
-from services.models import Service
+from services.models import Policy, Service
 
 
 def check_may(what: Event | Action, *, by: Actor, service: Service | None) -> None:
@@ -40,6 +40,12 @@ def check_may_everywhere(what: Event | Action, *, by: Actor) -> None:
         )
 
 
+def check_may_in(what: Event | Action, *, by: Actor, group_id: int | None) -> None:
+    """Refuse who has no role for it on what this owning group has; None is what belongs to no group. Raises NotAllowed."""
+    if by.user_id is not None:
+        check_may_any([what], by=by, concerned={group_id})
+
+
 def person_of(by: Actor) -> int:
     """Give the person's key. Raises NotAllowed for a worker: some things only people do."""
     if by.user_id is None:
@@ -57,7 +63,16 @@ def check_may_vote(rollout: Rollout, *, by: Actor, what: Event) -> None:
     if any(edit.by.person_id == person for edit in rollout.edits.select_related("by")):
         raise NotAllowed(_("You edited this rollout, so somebody else has to decide."))
     check_may(what, by=by, service=rollout.service)
-    if by.by_token and not rollout.service.policy.token_approval_allowed:
+    check_token(by, policy=rollout.service.policy)
+
+
+def check_token(by: Actor, *, policy: Policy | None) -> None:
+    """Refuse a decision by a token without the scope for it, or that the policy does not accept. Raises NotAllowed."""
+    if not by.by_token:
+        return
+    if not by.may_decide:
+        raise NotAllowed(_("This token does not have the scope '%(scope)s'.") % {"scope": "approve"})
+    if policy is not None and not policy.token_approval_allowed:
         raise NotAllowed(
             _("The policy of this service does not accept decisions by API token; decide on the page.")
         )

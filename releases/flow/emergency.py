@@ -15,7 +15,7 @@ from releases.domain.reasons import Reason
 from releases.domain.roles import Action
 from releases.domain.states import Event
 from releases.flow.attempts import attempt
-from releases.flow.authorize import check_may, check_may_vote, person_behind, person_of
+from releases.flow.authorize import check_may, check_may_vote, check_token, person_behind, person_of
 from releases.flow.move import move
 from releases.flow.record import record
 from releases.flow.request import ask
@@ -76,6 +76,7 @@ def review_emergency(rollout: Rollout, *, by: Actor, outcome: str, findings: str
 
 def _check(rollout: Rollout, *, by: Actor, why: str, incident: str, typed_name: str) -> None:
     check_may(Action.RELEASE_IN_EMERGENCY, by=by, service=rollout.service)
+    check_token(by, policy=rollout.service.policy)  # it stands for the votes that it does without
     person = person_behind(person_of(by))
     if typed_name.strip() != rollout.service.name:
         raise BadPlan(_("Type the name of the service, to be sure."), field="service_name")

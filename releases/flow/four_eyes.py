@@ -16,7 +16,7 @@ from releases.domain.roles import Action
 from releases.domain.states import Event
 from releases.flow.agreed import carry_out
 from releases.flow.attempts import attempt
-from releases.flow.authorize import check_fresh, check_may_any, person_behind
+from releases.flow.authorize import check_fresh, check_may_any, check_token, person_behind
 from releases.flow.record import record
 from releases.models import Freeze, Proposal, Rollout, RolloutPlan
 from services.models import Policy, Service
@@ -144,11 +144,7 @@ def check_may_decide(proposal: Proposal, *, by: Actor) -> None:
         raise NotAllowed(_("You asked for this change, so somebody else has to decide."))
     check_may_any(grants_to_agree(proposal), by=by, concerned=groups_concerned(proposal))
     check_fresh(by)
-    policy = _policy_over(proposal)
-    if by.by_token and policy is not None and not policy.token_approval_allowed:
-        raise NotAllowed(
-            _("The policy of this service does not accept decisions by API token; decide on the page.")
-        )
+    check_token(by, policy=_policy_over(proposal))
 
 
 def _policy_over(proposal: Proposal) -> Policy | None:

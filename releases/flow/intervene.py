@@ -16,7 +16,7 @@ from releases.domain import BadPlan, IllegalMove, LostRace
 from releases.domain.actor import Actor
 from releases.domain.reasons import Reason
 from releases.domain.states import Event, State, target
-from releases.flow.authorize import check_may
+from releases.flow.authorize import check_fresh, check_may
 from releases.flow.conclude import begin_roll_back, pause, write_roll_back
 from releases.flow.move import move
 from releases.models import Rollout, StepRun
@@ -118,6 +118,8 @@ def set_weight(rollout: Rollout, *, by: Actor, why: str, weight: int | None, clo
     run = rollout.step_runs.get(position=rollout.current_step)
     if State(rollout.state) is State.PAUSED and weight > (run.written or 0):
         raise BadPlan(_("A paused rollout only goes down; resume it first."), field="weight")
+    if weight > (run.written or 0):
+        check_fresh(by)
     with transaction.atomic():
         StepRun.objects.filter(pk=run.pk).update(desired=weight)
         columns = {} if State(rollout.state) is State.RUNNING else {"reason_params": rollout.reason_params}

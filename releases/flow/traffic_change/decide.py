@@ -15,7 +15,7 @@ from releases.domain.fingerprint import digest, shown
 from releases.domain.roles import Action
 from releases.domain.states import Event
 from releases.domain.traffic_change import ChangeEvent, ChangeState, change_target
-from releases.flow.authorize import check_may, person_behind, person_of, votes_of
+from releases.flow.authorize import check_may, check_token, person_behind, person_of, votes_of
 from releases.flow.quorum import counting_votes, is_full
 from releases.flow.traffic_change.content import fingerprint_of_change
 from releases.flow.traffic_change.move import move_change
@@ -92,10 +92,7 @@ def _check_may_vote(change: TrafficChange, *, by: Actor, what: Event) -> None:
     if refusal := vote_refusal(change, person=person_behind(person_of(by))):
         raise NotAllowed(refusal)
     check_may(what, by=by, service=change.service)
-    if by.by_token and not change.service.policy.token_approval_allowed:
-        raise NotAllowed(
-            _("The policy of this service does not accept decisions by API token; decide on the page.")
-        )
+    check_token(by, policy=change.service.policy)
 
 
 def _check_fingerprint(change: TrafficChange, *, given: str) -> None:

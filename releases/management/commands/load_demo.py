@@ -25,7 +25,7 @@ ACCOUNTS: dict[str, tuple[str, list[RoleName], list[str]]] = {
     "requester": ("Requester", [RoleName.REQUESTER], ["read", "write"]),
     "approver": ("Approver", [RoleName.APPROVER], ["read", "write", "approve"]),
     "second_approver": ("Second approver", [RoleName.APPROVER], ["read", "write", "approve"]),
-    "operator": ("Operator", [RoleName.OPERATOR], ["read", "write"]),
+    "operator": ("Operator", [RoleName.OPERATOR], ["read", "write", "approve"]),
     "auditor": ("Auditor", [RoleName.AUDITOR], ["read"]),
     "admin": (
         "Administrator",
