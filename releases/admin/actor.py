@@ -29,6 +29,11 @@ def may(request: HttpRequest, what: Event | Action) -> bool:
     return person(request).is_active and allows(request.META[_ROLES], what)
 
 
+def may_everywhere(request: HttpRequest, what: Event | Action) -> bool:
+    """Say whether a role of the person that holds on every service grants it."""
+    return selectors.may_in(person(request), what, group_id=None)
+
+
 def actor_of(request: HttpRequest) -> Actor:
     """Return the person as an actor, with the address and the request's id for the audit trail."""
     user = person(request)

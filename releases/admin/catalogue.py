@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from releases import flow, selectors
-from releases.admin.actor import actor_of, may, person
+from releases.admin.actor import actor_of, may, may_everywhere, person
 from releases.admin.base import OperationsAdmin
 from releases.domain.roles import Action
 from services.models import Cluster, Metric, Policy, Service, Version
@@ -25,12 +25,16 @@ class CatalogueAdmin(OperationsAdmin[M]):
     """Add and change by role, through ``flow``. Nothing is deleted: rollouts and the trail point here."""
 
     action = Action.EDIT_CATALOGUE
+    owner = ""
+    """The column with the owning group, whose roles do; empty for what is everybody's."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return may(request, self.action)
+        return may(request, self.action) if self.owner else may_everywhere(request, self.action)
 
     def has_change_permission(self, request: HttpRequest, obj: M | None = None) -> bool:
-        return selectors.may(person(request), self.action, obj if isinstance(obj, Service) else None)
+        if obj is None or not self.owner:
+            return self.has_add_permission(request)
+        return selectors.may_in(person(request), self.action, group_id=getattr(obj, self.owner))
 
     def save_model(self, request: HttpRequest, obj: M, form: ModelForm[M], change: bool) -> None:
         """Hand the changed fields to ``flow`` with the row as it was: the form has changed ``obj``."""
@@ -60,6 +64,7 @@ class ClusterAdmin(CatalogueAdmin[Cluster]):
 
 @admin.register(Service)
 class ServiceAdmin(CatalogueAdmin[Service]):
+    owner = "owners_id"
     list_display = ("name", "title", "place", "stable_version", "owners", "policy")
     list_filter = ("cluster", "owners", "policy")
     list_select_related = ("cluster", "stable", "owners", "policy")

@@ -26,6 +26,7 @@ from releases.templatetags.weir import chip, moment
 
 @admin.register(NotificationChannel)
 class NotificationChannelAdmin(CatalogueAdmin[NotificationChannel]):
+    owner = "group_id"
     list_display = ("name", "kind", "subject", "group", "language", "is_active")
     list_filter = ("kind", "is_active")
     list_select_related = ("group",)

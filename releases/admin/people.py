@@ -13,14 +13,15 @@ from django.core.exceptions import ValidationError
 from django.db.models import Model
 from django.forms import ModelForm
 from django.http import HttpRequest
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from releases import flow
-from releases.admin.actor import actor_of, may
+from releases import flow, selectors
+from releases.admin.actor import actor_of, may, may_everywhere, person
 from releases.admin.base import OperationsAdmin
+from releases.domain import BadPlan
 from releases.domain.roles import Action, RoleName
 from releases.models import Role, User
+from releases.said import said_of
 
 M = TypeVar("M", bound=Model)
 
@@ -31,14 +32,12 @@ else:
     _NewUserForm = BaseUserCreationForm
     _RoleForm = forms.ModelForm
 
-_ACTING = frozenset({RoleName.APPROVER, RoleName.OPERATOR})
-
 
 class PeopleAdmin(OperationsAdmin[M]):
     """Changed by user administrators. The audit event is written in the transaction that saves the row."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return may(request, Action.EDIT_USERS)
+        return may_everywhere(request, Action.EDIT_USERS)
 
     def has_change_permission(self, request: HttpRequest, obj: M | None = None) -> bool:
         return self.has_add_permission(request)
@@ -78,7 +77,7 @@ class UserAdmin(PeopleAdmin[User]):
     list_filter = ("is_active", "is_staff", "groups")
     search_fields = ("username", "title", "email")
     ordering = ("username",)
-    fields = ("username", "title", "email", "is_active", "is_staff", "groups")
+    fields = ("username", "title", "email", "is_active", "is_staff", "groups", "belongs_to")
     empty_help = gettext_lazy("Add a user, then give the user a role.")
     form_help = gettext_lazy(
         "What a person may do comes from the roles. Staff may enter this part; all others see the dashboard."
@@ -117,15 +116,10 @@ class RoleForm(_RoleForm):
         given = super().clean() or self.cleaned_data
         user, name = given.get("user"), given.get("name")
         if user and name:
-            held = {
-                RoleName(role)
-                for role in user.roles.exclude(pk=self.instance.pk).values_list("name", flat=True)
-            }
-            together = held | {RoleName(name)}
-            if RoleName.AUDITOR in together and together & _ACTING:
-                raise ValidationError(
-                    _("An auditor is neither approver nor operator: who checks does not act.")
-                )
+            try:
+                flow.check_powers_apart(user, and_also={RoleName(name)}, but=self.instance.pk)
+            except BadPlan as error:
+                raise ValidationError(said_of(error)) from error
         return given
 
 
@@ -144,8 +138,16 @@ class RoleAdmin(PeopleAdmin[Role]):
         "A role holds on the services of the owning group; without a group it holds on every service."
     )
 
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return may(request, Action.EDIT_USERS)
+
+    def has_change_permission(self, request: HttpRequest, obj: Role | None = None) -> bool:
+        if obj is None:
+            return self.has_add_permission(request)
+        return selectors.may_in(person(request), Action.EDIT_USERS, group_id=obj.group_id)
+
     def has_delete_permission(self, request: HttpRequest, obj: Role | None = None) -> bool:
-        return self.has_add_permission(request)
+        return self.has_change_permission(request, obj)
 
 
 admin.site.unregister(Group)

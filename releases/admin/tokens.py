@@ -23,7 +23,7 @@ from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_POST
 
 from releases import flow
-from releases.admin.actor import actor_of, may, person
+from releases.admin.actor import actor_of, may_everywhere, person
 from releases.admin.base import OperationsAdmin
 from releases.admin.widgets import MomentInput
 from releases.domain import BadPlan, DomainError
@@ -160,4 +160,4 @@ class ApiTokenAdmin(OperationsAdmin[ApiToken]):
         return TemplateResponse(request, "releases/token_shown.html", context)
 
     def _administers(self, request: HttpRequest) -> bool:
-        return may(request, Action.EDIT_USERS)
+        return may_everywhere(request, Action.EDIT_USERS)

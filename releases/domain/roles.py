@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from enum import StrEnum
 
 from releases.domain.states import Event
@@ -98,6 +98,14 @@ GRANTS: Mapping[RoleName, frozenset[Event | Action]] = {
     RoleName.AUDITOR: frozenset({Action.READ_AUDIT, Action.EXPORT_AUDIT}),
     RoleName.USER_ADMINISTRATOR: frozenset({Action.EDIT_USERS}),
 }
+
+
+_ACTING = frozenset({RoleName.APPROVER, RoleName.OPERATOR})
+
+
+def are_apart(roles: Collection[RoleName]) -> bool:
+    """Say whether one person may hold all of these: who checks does not act (三员分立)."""
+    return RoleName.AUDITOR not in roles or _ACTING.isdisjoint(roles)
 
 
 def allows(roles: Iterable[RoleName], what: Event | Action) -> bool:

@@ -5,7 +5,7 @@ audit trail. Doors call these functions, translate their errors, and do nothing 
 """
 
 from releases.domain.verifier import Report
-from releases.flow.access import delete_access, save_access
+from releases.flow.access import check_powers_apart, delete_access, save_access
 from releases.flow.advance import advance
 from releases.flow.archive import archive_audit
 from releases.flow.attempts import tell_refusal
@@ -76,6 +76,7 @@ __all__ = [
     "begin_export",
     "carry_out_rehearsal",
     "change_freeze",
+    "check_powers_apart",
     "create",
     "create_freeze",
     "create_train",

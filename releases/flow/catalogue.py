@@ -15,10 +15,11 @@ from releases.domain import BadPlan, DomainError
 from releases.domain.actor import Actor
 from releases.domain.roles import Action
 from releases.flow.attempts import attempt
-from releases.flow.authorize import check_may
+from releases.flow.authorize import check_may, check_may_everywhere, check_may_in
 from releases.flow.guarded import guarded, propose_guarded
 from releases.flow.metrics import check_metric
 from releases.flow.record import record
+from releases.models import NotificationChannel
 from services.models import Metric, Policy, Service, Version
 
 
@@ -83,7 +84,7 @@ def save_catalogue(
     which is part of every fingerprint: what was approved under the old one is void.
     """
     if isinstance(instance, Metric):
-        check_may(Action.EDIT_CATALOGUE, by=by, service=None)
+        check_may_everywhere(Action.EDIT_CATALOGUE, by=by)
         tried = copy(instance)
         for name, value in changes.items():
             setattr(tried, name, value)
@@ -103,7 +104,8 @@ def save_catalogue(
 
 def _save_catalogue(instance: models.Model, *, by: Actor, changes: Mapping[str, Any]) -> models.Model:
     action = Action.EDIT_POLICIES if isinstance(instance, Policy) else Action.EDIT_CATALOGUE
-    check_may(action, by=by, service=instance if isinstance(instance, Service) and instance.pk else None)
+    for group_id in _owners(instance, changes=changes):
+        check_may_in(action, by=by, group_id=group_id)
     created = instance.pk is None
     before = None if created else _as_json(instance)
     many = {field.name for field in instance._meta.many_to_many}
@@ -124,6 +126,17 @@ def _save_catalogue(instance: models.Model, *, by: Actor, changes: Mapping[str, 
         after=_as_json(instance),
     )
     return instance
+
+
+def _owners(instance: models.Model, *, changes: Mapping[str, Any]) -> set[int | None]:
+    """Return the owning groups of a row as it is and as it will be; None for what is everybody's."""
+    name = {Service: "owners", NotificationChannel: "group"}.get(type(instance))
+    if name is None:
+        return {None}
+    now = getattr(instance, f"{name}_id")
+    chosen = changes.get(name, getattr(instance, name))
+    then = chosen.pk if chosen else None
+    return {now, then} if instance.pk else {then}
 
 
 def _complete(version: Version, *, image: str, commit: str, notes_url: str, by: Actor) -> None:

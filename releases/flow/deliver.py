@@ -13,7 +13,7 @@ from releases.clock import Clock
 from releases.domain.actor import Actor
 from releases.domain.roles import Action
 from releases.flow.attempts import attempt
-from releases.flow.authorize import check_may
+from releases.flow.authorize import check_may_in
 from releases.flow.record import record
 from releases.models import Delivery, NotificationChannel
 from releases.notifications.formats import FORMATS, check_answer
@@ -68,7 +68,7 @@ def pause_after(attempts: int) -> timedelta:
 @transaction.atomic
 def retry_delivery(delivery: Delivery, *, by: Actor, clock: Clock) -> None:
     """Try a message again now, also one that was given up. Raises NotAllowed."""
-    check_may(Action.EDIT_CATALOGUE, by=by, service=None)
+    check_may_in(Action.EDIT_CATALOGUE, by=by, group_id=delivery.channel.group_id)
     Delivery.objects.filter(pk=delivery.pk).exclude(state=Delivery.State.SENT).update(
         state=Delivery.State.WAITING, attempts=0, next_try_at=clock()
     )

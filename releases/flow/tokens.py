@@ -14,7 +14,7 @@ from releases.domain import BadPlan, NotAllowed
 from releases.domain.actor import Actor
 from releases.domain.roles import Action
 from releases.flow.attempts import attempt
-from releases.flow.authorize import check_may
+from releases.flow.authorize import check_may_everywhere
 from releases.flow.record import record
 from releases.models import ApiToken, User
 
@@ -59,6 +59,6 @@ def issue_token(
 def revoke_token(token: ApiToken, *, by: Actor) -> None:
     """End a token now: one's own, or anybody's by a user administrator."""
     if by.user_id != token.user_id:
-        check_may(Action.EDIT_USERS, by=by, service=None)
+        check_may_everywhere(Action.EDIT_USERS, by=by)
     ApiToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=database_now())
     record("revoke_token", by=by, obj=token, after={"user": token.user.username, "name": token.name})

@@ -17,7 +17,7 @@ from releases.selectors.calendar import (
     windows,
 )
 from releases.selectors.drift import drift_seen
-from releases.selectors.events import AllowedEvent, allowed_events, may
+from releases.selectors.events import AllowedEvent, allowed_events, may, may_in
 from releases.selectors.experiments import experiments
 from releases.selectors.health import HealthItem, health
 from releases.selectors.news import Item, News, Place, newest_place, news_after
@@ -86,6 +86,7 @@ __all__ = [
     "health",
     "latest_verdict",
     "may",
+    "may_in",
     "newest_place",
     "news_after",
     "preview",

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from releases.domain.roles import Action, allows
 from releases.domain.states import OPERATOR_EVENTS, Event, State, can
-from releases.flow.authorize import why_not
+from releases.flow.authorize import covers, why_not
 from releases.models import Rollout, User
 from releases.roles import roles_of
 from services.models import Service
@@ -26,6 +26,12 @@ class AllowedEvent:
 def may(user: User, what: Event | Action, service: Service | None) -> bool:
     """Say whether a role of this person grants it."""
     return user.is_active and allows(roles_of(user, service), what)
+
+
+def may_in(user: User, what: Event | Action, *, group_id: int | None) -> bool:
+    """Say whether a role grants it on what this owning group has; None: on what belongs to no group."""
+    held = user.roles.values_list("name", "group_id") if user.is_active else ()
+    return covers(list(held), [what], concerned={group_id})
 
 
 def allowed_events(rollout: Rollout, user: User) -> list[AllowedEvent]:

@@ -96,12 +96,14 @@ def test_an_old_session_gives_the_password_before_an_emergency(
     client = session(world.operator)
     url = f"/api/v1/rollouts/{draft(world).pk}/submit/"
     settings.REAUTHENTICATE_AFTER_SECONDS = -1
-    key = {"HTTP_IDEMPOTENCY_KEY": "one click"}
-    refused = client.post(url, EMERGENCY, format="json", **key)
+    key = {"Idempotency-Key": "one click"}
+    refused = client.post(url, EMERGENCY, format="json", headers=key)
     assert (refused.status_code, code_of(refused)) == (403, "password_needed")
     settings.REAUTHENTICATE_AFTER_SECONDS = 900
     assert client.post("/api/v1/me/confirm/", {"password": "the right one"}).status_code == 204
-    assert client.post(url, EMERGENCY, format="json", **key).status_code == 200, "as the page sends it again"
+    assert client.post(url, EMERGENCY, format="json", headers=key).status_code == 200, (
+        "as the page sends it again"
+    )
 
 
 def test_an_old_session_gives_the_password_before_traffic_goes_forward(

@@ -170,6 +170,18 @@ def test_the_database_keeps_the_auditor_apart(power: RoleName) -> None:
         Role.objects.filter(user=acting, name=RoleName.VIEWER.value).update(name=RoleName.AUDITOR.value)
 
 
+@pytest.mark.parametrize("power", [RoleName.APPROVER, RoleName.OPERATOR])
+def test_the_database_keeps_the_auditor_apart_by_person(power: RoleName) -> None:
+    auditor = person("checker", RoleName.AUDITOR)
+    robot = User.objects.create_user("robot", belongs_to=auditor)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Role.objects.create(user=robot, name=power.value)
+    acting = person("doer", power)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        User.objects.filter(pk=acting.pk).update(belongs_to=auditor)
+    User.objects.filter(pk=person("reader", RoleName.VIEWER).pk).update(belongs_to=auditor)
+
+
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("time", ["first", "second"])
 def test_the_guards_are_on_again_after_the_tables_were_emptied(time: str) -> None:

@@ -51,12 +51,26 @@ _FUNCTIONS = (
        END $$""",
     # Two roles given at one instant must see each other: the person's row is locked first.
     f"""CREATE OR REPLACE FUNCTION weir_powers_apart() RETURNS trigger LANGUAGE plpgsql AS $$
-       DECLARE held text[];
+       DECLARE held text[]; person bigint;
        BEGIN
-         PERFORM 1 FROM releases_user WHERE id = NEW.user_id FOR UPDATE;
-         SELECT array_agg(name) INTO held FROM releases_role WHERE user_id = NEW.user_id AND id <> NEW.id;
+         SELECT COALESCE(belongs_to_id, id) INTO person FROM releases_user WHERE id = NEW.user_id;
+         PERFORM 1 FROM releases_user WHERE id IN (person, NEW.user_id) ORDER BY id FOR UPDATE;
+         SELECT array_agg(r.name) INTO held FROM releases_role r JOIN releases_user u ON u.id = r.user_id
+           WHERE COALESCE(u.belongs_to_id, u.id) = person AND r.id <> NEW.id;
          IF (NEW.name = 'auditor' AND held && ARRAY['approver', 'operator'])
             OR (NEW.name IN ('approver', 'operator') AND 'auditor' = ANY(held)) THEN
+           RAISE EXCEPTION 'an auditor is neither approver nor operator' {_ERROR};
+         END IF;
+         RETURN NEW;
+       END $$""",
+    f"""CREATE OR REPLACE FUNCTION weir_person_powers_apart() RETURNS trigger LANGUAGE plpgsql AS $$
+       DECLARE held text[];
+       BEGIN
+         IF NEW.belongs_to_id IS NULL THEN RETURN NEW; END IF;
+         PERFORM 1 FROM releases_user WHERE id = NEW.belongs_to_id FOR UPDATE;
+         SELECT array_agg(r.name) INTO held FROM releases_role r JOIN releases_user u ON u.id = r.user_id
+           WHERE u.id = NEW.id OR COALESCE(u.belongs_to_id, u.id) = NEW.belongs_to_id;
+         IF 'auditor' = ANY(held) AND held && ARRAY['approver', 'operator'] THEN
            RAISE EXCEPTION 'an auditor is neither approver nor operator' {_ERROR};
          END IF;
          RETURN NEW;
@@ -114,6 +128,8 @@ _GUARDS: Mapping[tuple[str, str], str] = {
     "FOR EACH ROW EXECUTE FUNCTION weir_refuse()",
     ("releases_role", "role_powers_apart"): "BEFORE INSERT OR UPDATE ON {table} "
     "FOR EACH ROW EXECUTE FUNCTION weir_powers_apart()",
+    ("releases_user", "user_powers_apart"): "BEFORE UPDATE OF belongs_to_id ON {table} "
+    "FOR EACH ROW EXECUTE FUNCTION weir_person_powers_apart()",
     **{
         (table, f"{table.removeprefix('releases_')}_no_truncate"): "BEFORE TRUNCATE ON {table} "
         "FOR EACH STATEMENT EXECUTE FUNCTION weir_refuse()"

@@ -10,6 +10,11 @@ _ARCHIVED = "EXISTS (SELECT 1 FROM releases_auditarchive WHERE OLD.seq BETWEEN f
 _OLD_ENOUGH = "julianday('now') - julianday(OLD.at) > 180"
 _NOW = "strftime('%Y-%m-%d %H:%M:%f', 'now')"
 
+_OTHER_ROLES = """SELECT 1 FROM releases_role r JOIN releases_user u ON u.id = r.user_id WHERE r.id IS NOT NEW.id
+  AND COALESCE(u.belongs_to_id, u.id) = (SELECT COALESCE(belongs_to_id, id) FROM releases_user WHERE id = NEW.user_id)"""
+_ROLES_TOGETHER = """SELECT 1 FROM releases_role r JOIN releases_user u ON u.id = r.user_id
+  WHERE (u.id = NEW.id OR COALESCE(u.belongs_to_id, u.id) = NEW.belongs_to_id)"""
+
 _GUARDS: Mapping[tuple[str, str], str] = {
     ("releases_auditevent", "audit_no_update"): "BEFORE UPDATE ON {table} "
     "BEGIN SELECT RAISE(ABORT, 'audit events are append-only'); END",
@@ -57,12 +62,14 @@ _GUARDS: Mapping[tuple[str, str], str] = {
        ON {table} BEGIN SELECT RAISE(ABORT, 'a vote is not changed, only voided'); END""",
     ("releases_trafficvote", "traffic_vote_no_delete"): "BEFORE DELETE ON {table} "
     "BEGIN SELECT RAISE(ABORT, 'a vote is not deleted, only voided'); END",
+    ("releases_user", "user_powers_apart"): f"""BEFORE UPDATE OF belongs_to_id ON {{table}}
+       WHEN NEW.belongs_to_id IS NOT NULL AND EXISTS ({_ROLES_TOGETHER} AND r.name = 'auditor')
+         AND EXISTS ({_ROLES_TOGETHER} AND r.name IN ('approver', 'operator'))
+       BEGIN SELECT RAISE(ABORT, 'an auditor is neither approver nor operator'); END""",
     **{
         ("releases_role", f"role_powers_apart_{event.lower()}"): f"""BEFORE {event} ON {{table}}
-       WHEN (NEW.name = 'auditor' AND EXISTS (SELECT 1 FROM {{table}}
-               WHERE user_id = NEW.user_id AND id IS NOT NEW.id AND name IN ('approver', 'operator')))
-         OR (NEW.name IN ('approver', 'operator') AND EXISTS (SELECT 1 FROM {{table}}
-               WHERE user_id = NEW.user_id AND id IS NOT NEW.id AND name = 'auditor'))
+       WHEN (NEW.name = 'auditor' AND EXISTS ({_OTHER_ROLES} AND r.name IN ('approver', 'operator')))
+         OR (NEW.name IN ('approver', 'operator') AND EXISTS ({_OTHER_ROLES} AND r.name = 'auditor'))
        BEGIN SELECT RAISE(ABORT, 'an auditor is neither approver nor operator'); END"""
         for event in ("INSERT", "UPDATE")
     },
