@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from itertools import pairwise
 from typing import Any, TypeGuard, assert_never
 
 from istio.documents import TrafficError
@@ -14,6 +13,7 @@ from istio.sentence import Sentence, message_of
 from istio.traffic import TrafficSpec
 from releases.domain.errors import BadPlan
 from releases.domain.evidence.experiment import Rule
+from releases.domain.growth import check_growth
 
 MAX_BAKE_SECONDS = 30 * 24 * 3600
 MAX_STEPS = 50
@@ -228,36 +228,10 @@ def check_experiment(given: Mapping[str, Any] | None) -> None:
 
 def check_plan(plan: Plan) -> None:
     """Refuse what could only fail later. Raises BadPlan."""
-    weights = [step.weight for step in plan.steps]
-    for position, (before, after) in enumerate(pairwise(weights), start=1):
-        if after < before:
-            raise BadPlan(
-                Sentence(
-                    "Step {step} goes down from {before} % to {after} %: a plan only goes up; to go back, "
-                    "set the weight or roll back.",
-                    step=position + 1,
-                    before=before,
-                    after=after,
-                ),
-                field=f"steps[{position}].weight",
-            )
+    check_growth([step.traffic for step in plan.steps])
     instants = [step.not_before for step in plan.steps if step.not_before]
     if instants != sorted(instants):
         raise BadPlan(Sentence("The wall-clock times of the steps are not in order."), field="steps")
-    stickies = [
-        (number, step.traffic.sticky.percent) for number, step in enumerate(plan.steps) if step.traffic.sticky
-    ]
-    for (_before, fewer), (number, more) in pairwise(stickies):
-        if more < fewer:
-            raise BadPlan(
-                Sentence(
-                    "Step {step} takes sticky users back, from {fewer} % to {more} %: a plan only goes up.",
-                    step=number + 1,
-                    fewer=fewer,
-                    more=more,
-                ),
-                field=f"steps[{number}].sticky",
-            )
     _check_strategy(plan)
 
 

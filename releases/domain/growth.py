@@ -1,0 +1,94 @@
+"""A plan only goes up: no step takes from the candidate what the step before gave it.
+
+At 100 % everybody has the candidate, so whatever sticky users or mirror there were may go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from istio.sentence import Sentence
+from istio.spec import Mirror, Sticky, TrafficSpec
+from releases.domain.errors import BadPlan
+
+
+def check_growth(steps: Sequence[TrafficSpec]) -> None:
+    """Compare neighbouring steps: weight, sticky users, mirror. Raises BadPlan naming the later one, counted from 1."""
+    for position, (before, after) in enumerate(pairwise(steps), start=1):
+        _check_weight(before.candidate_weight, after.candidate_weight, position=position)
+        if after.candidate_weight == 100:
+            continue
+        if before.sticky is not None and before.sticky.chosen_endings:
+            _check_sticky(before.sticky, after.sticky, position=position)
+        if before.mirror is not None:
+            more = after.candidate_weight > before.candidate_weight or _has_more_users(before, after)
+            _check_mirror(before.mirror, after.mirror, goes_live=more, position=position)
+
+
+def _check_weight(before: int, after: int, *, position: int) -> None:
+    if after < before:
+        raise BadPlan(
+            Sentence(
+                "Step {step} goes down from {before} % to {after} %: a plan only goes up; to go back, "
+                "set the weight or roll back.",
+                step=position + 1,
+                before=before,
+                after=after,
+            ),
+            field=f"steps[{position}].weight",
+        )
+
+
+def _check_sticky(before: Sticky, after: Sticky | None, *, position: int) -> None:
+    """Whoever was sent to the candidate stays there: the same header, read the same way, and no smaller percent."""
+    field = f"steps[{position}].sticky"
+    if after is None or after.percent < before.percent:
+        raise BadPlan(
+            Sentence(
+                "Step {step} takes sticky users back, from {fewer} % to {more} %: a plan only goes up.",
+                step=position + 1,
+                fewer=before.percent,
+                more=after.percent if after else 0,
+            ),
+            field=field,
+        )
+    if (before.header, before.ids, before.offset) != (after.header, after.ids, after.offset):
+        raise BadPlan(
+            Sentence(
+                "Step {step} chooses its sticky users in another way ({after}, before {before}): users would lose "
+                "the candidate. Keep header, ids and offset until the step of 100 %.",
+                step=position + 1,
+                before=_choice(before),
+                after=_choice(after),
+            ),
+            field=field,
+        )
+
+
+def _check_mirror(before: Mirror, after: Mirror | None, *, goes_live: bool, position: int) -> None:
+    """Copies may end where requests begin; else they only grow."""
+    if after is None and goes_live:
+        return
+    percent = after.percent if after else 0
+    if percent < before.percent:
+        raise BadPlan(
+            Sentence(
+                "Step {step} mirrors less, {fewer} % after {more} %: a plan only goes up. Leave the mirror out where "
+                "the candidate begins to answer requests.",
+                step=position + 1,
+                fewer=f"{percent:g}",
+                more=f"{before.percent:g}",
+            ),
+            field=f"steps[{position}].mirror",
+        )
+
+
+def _has_more_users(before: TrafficSpec, after: TrafficSpec) -> bool:
+    percents = [spec.sticky.percent if spec.sticky else 0 for spec in (before, after)]
+    to_candidate = [sum(rule.to == "candidate" for rule in spec.rules) for spec in (before, after)]
+    return percents[1] > percents[0] or to_candidate[1] > to_candidate[0]
+
+
+def _choice(sticky: Sticky) -> str:
+    return f"{sticky.header}, {sticky.ids}, {sticky.offset}"
