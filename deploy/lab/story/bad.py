@@ -13,7 +13,8 @@ from deploy.lab.verbs import Fault, switch_fault
 SERVICE = "order"
 ERROR_RATIO = 0.20
 _SECONDS = 120.0
-_BACK_SECONDS = 60.0
+BACK_SECONDS = 30.0
+"""So long after the fault the mesh may still send the candidate anything; more is a failure."""
 _POLL_SECONDS = 0.1
 
 
@@ -49,8 +50,17 @@ async def _play(cast: Cast, release: Release) -> None:
         back.cancel()
         raise StoryError(f"The bad release of {SERVICE} ended {state}; it should have been rolled back.")
     seconds = await back - broken_at
+    check_in_time(seconds)
     cast.say(f"rolled back by itself: weight 0 in the mesh {seconds:.1f} s after the fault")
     cast.say(f"the audit trail says: {await _audited(cast, rollout)}")
+
+
+def check_in_time(seconds: float) -> None:
+    """Raise StoryError if the traffic was back later than so many seconds after the fault."""
+    if seconds > BACK_SECONDS:
+        raise StoryError(
+            f"Weight 0 was in the mesh {seconds:.1f} s after the fault; {BACK_SECONDS:.0f} s are allowed."
+        )
 
 
 def _bakes(rollout: Json) -> bool:
@@ -60,10 +70,10 @@ def _bakes(rollout: Json) -> bool:
 
 async def _weight_is_back(cast: Cast, *, subset: str) -> float:
     """Return when the live object gave the candidate nothing, by the monotonic clock. Raises StoryError."""
-    deadline = time.monotonic() + _BACK_SECONDS
+    deadline = time.monotonic() + BACK_SECONDS
     while await live_weight(cast.api, service=SERVICE, subset=subset):
         if time.monotonic() > deadline:
-            raise StoryError(f"{SERVICE} {subset} still had traffic {_BACK_SECONDS:.0f} s after it broke.")
+            raise StoryError(f"{SERVICE} {subset} still had traffic {BACK_SECONDS:.0f} s after it broke.")
         await asyncio.sleep(_POLL_SECONDS)
     return time.monotonic()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Collection, Iterable
 
 from deploy.lab.story.api import StoryError
 from deploy.lab.story.outside import POINTS_ALLOWED, live_weight, measure_split
@@ -21,9 +22,9 @@ async def good_release(cast: Cast) -> None:
     cast.say(f"A good release: {SERVICE} {release.candidate} behaves well.")
     rollout = await approved_rollout(cast, release, reason=f"{release.candidate} is ready for everybody.")
     measured: set[float] = set()
-    state = ""
+    state, planned = "", list[float]()
     async for now in follow(cast, rollout, seconds=_SECONDS):
-        state = now["state"]
+        state, planned = now["state"], now["weights"]
         await _measure(cast, subset=release.candidate, measured=measured)
     if state != "completed":
         raise StoryError(f"The good release of {SERVICE} ended {state}; it should have been completed.")
@@ -38,7 +39,19 @@ async def good_release(cast: Cast) -> None:
             )
         await _measure(cast, subset=release.candidate, measured=measured)
         await asyncio.sleep(_POLL_SECONDS)
+    check_all_measured(planned, measured=measured)
     cast.say(f"{SERVICE} {release.candidate} is the stable version now, with all the traffic.")
+
+
+def check_all_measured(planned: Iterable[float], *, measured: Collection[float]) -> None:
+    """Raise StoryError naming each planned weight, in percent, at which nobody could count the answers."""
+    missing = [weight for weight in planned if weight and weight not in measured]
+    if missing:
+        weights = ", ".join(f"{weight:g} %" for weight in missing)
+        raise StoryError(
+            f"Nothing was measured at {weights}: the mesh never had it, or not for as long as counting takes. "
+            f"A split that nobody counted is not within {POINTS_ALLOWED:g} points."
+        )
 
 
 async def _measure(cast: Cast, *, subset: str, measured: set[float]) -> None:
