@@ -35,7 +35,7 @@ def is_fresh(request: HttpRequest) -> bool:
 
 
 def address_of(request: HttpRequest | None) -> str:
-    """The address of the caller, as the server in front of Weir tells it."""
+    """The address of the caller: ``portal.middleware`` has read what trusted proxies say."""
     return str(request.META.get("REMOTE_ADDR") or "") if request is not None else ""
 
 

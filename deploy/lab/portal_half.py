@@ -90,7 +90,7 @@ def _web(*, ports: Mapping[str, int], environ: Mapping[str, str], client: httpx.
         name="web",
         command=(
             *(sys.executable, "-m", "uvicorn", "portal.asgi:application", *arguments),
-            *("--timeout-graceful-shutdown", "2"),
+            *("--timeout-graceful-shutdown", "2", "--no-proxy-headers"),
         ),
         environ=environ,
         ready=answers_http(f"http://127.0.0.1:{port}/healthz", client=client),

@@ -46,5 +46,5 @@ class RequestRate(BaseThrottle):
         return (
             f"user-{request.user.pk}"
             if request.user.is_authenticated
-            else f"address-{self.get_ident(request)}"
+            else f"address-{request.META.get('REMOTE_ADDR', '')}"
         )
