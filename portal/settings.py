@@ -17,6 +17,7 @@ env = environ.Env()
 
 DEBUG = env.bool("DEBUG", default=False)
 # A process without a SECRET_KEY gets one of its own: commands and tests work, sessions of two processes do not mix.
+SECRET_KEY_IS_GIVEN = bool(env.str("SECRET_KEY", default=""))
 SECRET_KEY = env.str("SECRET_KEY", default="") or secrets.token_urlsafe(50)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost"])
 PUBLIC_URL = env.str("WEIR_PUBLIC_URL", default="http://127.0.0.1:8000")
@@ -131,6 +132,8 @@ LANGUAGE_COOKIE_NAME = "weir_language"
 LANGUAGE_COOKIE_AGE = 365 * 24 * 3600
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _secure
 SECURE_SSL_REDIRECT = _secure and env.bool("WEIR_SSL_REDIRECT", default=True)
+# Who says WEIR_SSL_REDIRECT=false has a proxy that redirects.
+SILENCED_SYSTEM_CHECKS = [] if SECURE_SSL_REDIRECT else ["security.W008"]
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if _secure else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = _secure
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _secure else None

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
-from django.core import checks
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.db import DatabaseError, connection
 
+from releases.domain.chain import BadKey
+from releases.flow.verify import signing_public_key
 from releases.models import guards
 
 
@@ -33,16 +34,29 @@ def guards_are_on(app_configs: Any, **_kwargs: Any) -> Sequence[CheckMessage]:
 
 @register(Tags.security, deploy=True)
 def heads_are_signed(app_configs: Any, **_kwargs: Any) -> Sequence[CheckMessage]:
-    """Without heads kept elsewhere nobody sees that the end of the trail was cut off."""
-    if settings.AUDIT_SIGNING_KEY and (settings.AUDIT_HEADS_FILE or settings.AUDIT_HEADS_URL):
-        return []
-    return [
-        checks.Warning(
-            "No signed heads of the audit trail are kept outside the database.",
-            hint="Set WEIR_AUDIT_SIGNING_KEY, and WEIR_AUDIT_HEADS_FILE or WEIR_AUDIT_HEADS_URL (docs/audit.md).",
-            id="releases.W001",
+    """Without signed heads that are kept elsewhere nobody sees that the end of the trail was cut off."""
+    found: list[CheckMessage] = []
+    try:
+        if not signing_public_key():
+            found.append(
+                Error(
+                    "WEIR_AUDIT_SIGNING_KEY is not set: no head of the audit trail is signed.",
+                    hint="Make a key with `manage.py audit_key --new` and give its public half to the auditors.",
+                    id="releases.E004",
+                )
+            )
+    except (BadKey, ValueError) as error:
+        hint = "Make a key with `manage.py audit_key --new`."
+        found.append(Error(f"WEIR_AUDIT_SIGNING_KEY: {error}", hint=hint, id="releases.E005"))
+    if not (settings.AUDIT_HEADS_FILE or settings.AUDIT_HEADS_URL):
+        found.append(
+            Error(
+                "No signed head of the audit trail is kept outside the database.",
+                hint="Set WEIR_AUDIT_HEADS_FILE or WEIR_AUDIT_HEADS_URL (docs/audit.md).",
+                id="releases.E006",
+            )
         )
-    ]
+    return found
 
 
 def _on_sqlite() -> list[CheckMessage]:
@@ -59,18 +73,20 @@ def _on_sqlite() -> list[CheckMessage]:
 
 
 def _on_postgresql() -> list[CheckMessage]:
-    """The role Weir runs as must not own the trail: an owner can take the guards off."""
+    """The role Weir runs as must own none of the guarded tables: an owner can take the guards off."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT pg_has_role(current_user, tableowner, 'USAGE') FROM pg_tables"
-            " WHERE schemaname = 'public' AND tablename = 'releases_auditevent'"
+            "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename = ANY(%s)"
+            " AND pg_has_role(current_user, tableowner, 'USAGE') ORDER BY tablename",
+            [sorted(guards.guarded_tables(connection))],
         )
-        if not cursor.fetchone()[0]:
-            return []
+        owned = [name for (name,) in cursor.fetchall()]
+    if not owned:
+        return []
     return [
-        checks.Warning(
-            "The database role Weir runs as owns the audit trail, or is a member of the role that does.",
+        Error(
+            f"The database role Weir runs as owns {', '.join(owned)}, or is a member of the role that does.",
             hint="Migrate as one role, run as another with the grants of docs/audit.md.",
-            id="releases.W002",
+            id="releases.E007",
         )
     ]

@@ -63,7 +63,7 @@ def test_an_honest_trail_holds(trail: Path, capsys: pytest.CaptureFixture[str]) 
 def test_a_guard_prevents_it(kind: Tampering, trail: Path) -> None:
     if kind.name.startswith("take the guards off"):
         pytest.skip(
-            "the owner of the tables can; the run-time role is not the owner (check --deploy, releases.W002)"
+            "the owner of the tables can; the run-time role is not the owner (check --deploy, releases.E007)"
         )
     with pytest.raises(DatabaseError), transaction.atomic():
         kind.does()

@@ -39,6 +39,11 @@ def missing(connection: BaseDatabaseWrapper) -> list[str]:
     return sorted(_of(connection).expected(_watched(connection)) - there)
 
 
+def guarded_tables(connection: BaseDatabaseWrapper) -> frozenset[str]:
+    """Return the tables that triggers refuse to change: votes, roles, the trail and its books."""
+    return frozenset(table for table, _name in _of(connection).GUARDS)
+
+
 def after_migrate(sender: Any, using: str, **_kwargs: Any) -> None:
     """Receive ``post_migrate`` of the releases app."""
     install(connections[using])

@@ -49,6 +49,15 @@ _FUNCTIONS = (
          END IF;
          RETURN NEW;
        END $$""",
+    f"""CREATE OR REPLACE FUNCTION weir_two_persons() RETURNS trigger LANGUAGE plpgsql AS $$
+       DECLARE first bigint := (to_jsonb(NEW)->>TG_ARGV[0])::bigint; second bigint := (to_jsonb(NEW)->>TG_ARGV[1])::bigint;
+       BEGIN
+         IF (SELECT COALESCE(belongs_to_id, id) FROM releases_user WHERE id = first)
+          = (SELECT COALESCE(belongs_to_id, id) FROM releases_user WHERE id = second) THEN
+           RAISE EXCEPTION 'this takes two persons' {_ERROR};
+         END IF;
+         RETURN NEW;
+       END $$""",
     # Two roles given at one instant must see each other: the person's row is locked first.
     f"""CREATE OR REPLACE FUNCTION weir_powers_apart() RETURNS trigger LANGUAGE plpgsql AS $$
        DECLARE held text[]; person bigint;
@@ -93,7 +102,7 @@ _FUNCTIONS = (
        END $$""",
 )
 
-_GUARDS: Mapping[tuple[str, str], str] = {
+GUARDS: Mapping[tuple[str, str], str] = {
     (
         "releases_auditevent",
         "audit_no_update",
@@ -120,6 +129,36 @@ _GUARDS: Mapping[tuple[str, str], str] = {
     "evidence, evidence_hash, created_at ON {table} FOR EACH ROW EXECUTE FUNCTION weir_refuse()",
     ("releases_trafficvote", "traffic_vote_no_delete"): "BEFORE DELETE ON {table} "
     "FOR EACH ROW EXECUTE FUNCTION weir_refuse()",
+    **{
+        (table, f"{table.removeprefix('releases_')}_stays_void"): "BEFORE UPDATE OF voided_at ON {table} "
+        "FOR EACH ROW WHEN (OLD.voided_at IS NOT NULL) EXECUTE FUNCTION weir_refuse()"
+        for table in ("releases_approval", "releases_trafficvote")
+    },
+    **{
+        (
+            table,
+            f"{table.removeprefix('releases_')}_keeps_requester",
+        ): "BEFORE UPDATE OF requested_by_id ON {table} "
+        "FOR EACH ROW WHEN (OLD.requested_by_id <> NEW.requested_by_id) EXECUTE FUNCTION weir_refuse()"
+        for table in ("releases_rollout", "releases_trafficchange")
+    },
+    ("releases_rolloutedit", "edit_stays"): "BEFORE UPDATE OR DELETE ON {table} "
+    "FOR EACH ROW EXECUTE FUNCTION weir_refuse()",
+    (
+        "releases_proposal",
+        "proposal_stays",
+    ): "BEFORE UPDATE OF kind, asked_by_id, after ON {table} FOR EACH ROW "
+    "WHEN (OLD.kind <> NEW.kind OR OLD.asked_by_id <> NEW.asked_by_id OR OLD.after <> NEW.after) "
+    "EXECUTE FUNCTION weir_refuse()",
+    ("releases_proposal", "proposal_stays_decided"): "BEFORE UPDATE OF state, decided_by_id ON {table} "
+    "FOR EACH ROW WHEN (OLD.state <> 'open') EXECUTE FUNCTION weir_refuse()",
+    ("releases_proposal", "proposal_by_somebody_else"): "BEFORE INSERT OR UPDATE ON {table} "
+    "FOR EACH ROW WHEN (NEW.state IN ('agreed', 'refused')) "
+    "EXECUTE FUNCTION weir_two_persons('asked_by_id', 'decided_by_id')",
+    ("releases_emergencyrelease", "review_by_somebody_else"): "BEFORE INSERT OR UPDATE ON {table} "
+    "FOR EACH ROW EXECUTE FUNCTION weir_two_persons('declared_by_id', 'reviewed_by_id')",
+    ("releases_freezeoverride", "override_by_two_persons"): "BEFORE INSERT OR UPDATE ON {table} "
+    "FOR EACH ROW EXECUTE FUNCTION weir_two_persons('asked_by_id', 'agreed_by_id')",
     ("releases_auditarchive", "archive_stays"): "BEFORE UPDATE OR DELETE ON {table} "
     "FOR EACH ROW EXECUTE FUNCTION weir_refuse()",
     ("releases_signedhead", "head_no_update"): "BEFORE UPDATE OF seq, hash, at, signature, key_id ON {table} "
@@ -139,6 +178,7 @@ _GUARDS: Mapping[tuple[str, str], str] = {
             "releases_signedhead",
             "releases_approval",
             "releases_trafficvote",
+            "releases_rolloutedit",
         )
     },
 }
@@ -151,7 +191,7 @@ def install_sql(tables: frozenset[str], watched: Mapping[str, Watch]) -> Iterato
     """Yield what makes the functions, and the triggers of the tables that are there."""
     yield from _FUNCTIONS
     wanted = {
-        (table, name): body.format(table=table) for (table, name), body in _GUARDS.items() if table in tables
+        (table, name): body.format(table=table) for (table, name), body in GUARDS.items() if table in tables
     }
     wanted |= {
         (table, f"watch_{table}"): f"AFTER INSERT OR UPDATE OR DELETE ON {table} FOR EACH ROW "
@@ -172,7 +212,7 @@ def remove_sql(installed: list[tuple[str, str, bool]]) -> Iterator[str]:
 
 def expected(watched: Mapping[str, Watch]) -> set[str]:
     """Return ``table.trigger`` of everything that must be there."""
-    return {f"{table}.{name}" for table, name in _GUARDS} | {f"{table}.watch_{table}" for table in watched}
+    return {f"{table}.{name}" for table, name in GUARDS} | {f"{table}.watch_{table}" for table in watched}
 
 
 def _array(names: tuple[str, ...]) -> str:

@@ -15,7 +15,7 @@ _OTHER_ROLES = """SELECT 1 FROM releases_role r JOIN releases_user u ON u.id = r
 _ROLES_TOGETHER = """SELECT 1 FROM releases_role r JOIN releases_user u ON u.id = r.user_id
   WHERE (u.id = NEW.id OR COALESCE(u.belongs_to_id, u.id) = NEW.belongs_to_id)"""
 
-_GUARDS: Mapping[tuple[str, str], str] = {
+GUARDS: Mapping[tuple[str, str], str] = {
     ("releases_auditevent", "audit_no_update"): "BEFORE UPDATE ON {table} "
     "BEGIN SELECT RAISE(ABORT, 'audit events are append-only'); END",
     (
@@ -67,6 +67,47 @@ _GUARDS: Mapping[tuple[str, str], str] = {
          AND EXISTS ({_ROLES_TOGETHER} AND r.name IN ('approver', 'operator'))
        BEGIN SELECT RAISE(ABORT, 'an auditor is neither approver nor operator'); END""",
     **{
+        (table, f"{table.removeprefix('releases_')}_stays_void"): "BEFORE UPDATE OF voided_at ON {table} "
+        "WHEN OLD.voided_at IS NOT NULL BEGIN SELECT RAISE(ABORT, 'a voided vote stays void'); END"
+        for table in ("releases_approval", "releases_trafficvote")
+    },
+    **{
+        (
+            table,
+            f"{table.removeprefix('releases_')}_keeps_requester",
+        ): "BEFORE UPDATE OF requested_by_id ON {table} "
+        "WHEN OLD.requested_by_id IS NOT NEW.requested_by_id "
+        "BEGIN SELECT RAISE(ABORT, 'who asked for it stays who asked for it'); END"
+        for table in ("releases_rollout", "releases_trafficchange")
+    },
+    ("releases_rolloutedit", "edit_no_update"): "BEFORE UPDATE ON {table} "
+    "BEGIN SELECT RAISE(ABORT, 'edits are append-only'); END",
+    ("releases_rolloutedit", "edit_no_delete"): "BEFORE DELETE ON {table} "
+    "BEGIN SELECT RAISE(ABORT, 'edits are append-only'); END",
+    ("releases_proposal", "proposal_stays"): 'BEFORE UPDATE OF kind, asked_by_id, "after" ON {table} '
+    'WHEN OLD.kind IS NOT NEW.kind OR OLD.asked_by_id IS NOT NEW.asked_by_id OR OLD."after" IS NOT NEW."after" '
+    "BEGIN SELECT RAISE(ABORT, 'what was proposed stays what was proposed'); END",
+    ("releases_proposal", "proposal_stays_decided"): "BEFORE UPDATE OF state, decided_by_id ON {table} "
+    "WHEN OLD.state != 'open' BEGIN SELECT RAISE(ABORT, 'a decided proposal stays decided'); END",
+    **{
+        (table, f"{name}_{event.lower()}"): f"BEFORE {event} ON {{table}} WHEN {condition} AND "
+        f"(SELECT COALESCE(belongs_to_id, id) FROM releases_user WHERE id = NEW.{first}) = "
+        f"(SELECT COALESCE(belongs_to_id, id) FROM releases_user WHERE id = NEW.{second}) "
+        "BEGIN SELECT RAISE(ABORT, 'this takes two persons'); END"
+        for event in ("INSERT", "UPDATE")
+        for table, name, first, second, condition in (
+            (
+                "releases_proposal",
+                "proposal_by_somebody_else",
+                "asked_by_id",
+                "decided_by_id",
+                "NEW.state IN ('agreed', 'refused')",
+            ),
+            ("releases_emergencyrelease", "review_by_somebody_else", "declared_by_id", "reviewed_by_id", "1"),
+            ("releases_freezeoverride", "override_by_two_persons", "asked_by_id", "agreed_by_id", "1"),
+        )
+    },
+    **{
         ("releases_role", f"role_powers_apart_{event.lower()}"): f"""BEFORE {event} ON {{table}}
        WHEN (NEW.name = 'auditor' AND EXISTS ({_OTHER_ROLES} AND r.name IN ('approver', 'operator')))
          OR (NEW.name IN ('approver', 'operator') AND EXISTS ({_OTHER_ROLES} AND r.name = 'auditor'))
@@ -80,7 +121,7 @@ INSTALLED = "SELECT tbl_name, name, 1 FROM sqlite_master WHERE type = 'trigger'"
 
 def install_sql(tables: frozenset[str], watched: Mapping[str, Watch]) -> Iterator[str]:
     """Yield what makes the triggers of the tables that are there."""
-    for (table, name), body in _GUARDS.items():
+    for (table, name), body in GUARDS.items():
         if table in tables and ("releases_auditarchive" in tables or "auditarchive" not in body):
             yield f"CREATE TRIGGER {name} {body.format(table=table)}"
     for table, watch in watched.items():
@@ -96,7 +137,7 @@ def remove_sql(installed: list[tuple[str, str, bool]]) -> Iterator[str]:
 def expected(watched: Mapping[str, Watch]) -> set[str]:
     """Return ``table.trigger`` of everything that must be there."""
     watches = {f"{table}.watch_{table}_{event}" for table in watched for event in _EVENTS}
-    return {f"{table}.{name}" for table, name in _GUARDS} | watches
+    return {f"{table}.{name}" for table, name in GUARDS} | watches
 
 
 _EVENTS = ("insert", "update", "delete")
