@@ -58,6 +58,9 @@ def _waits(numbers: Numbers) -> str:
         numbers.get(name) for name in ("requests", "requests_needed", "minutes_to_go")
     )
     said = _evidence(numbers.get("decisive"))
+    if numbers.get("suspected"):
+        progress = _("Nothing larger while evidence against the candidate is building up.")
+        return " ".join(filter(None, [progress, said, _odds(numbers.get("log_e"))]))
     if needed is None:
         progress = _("%(requests)s requests of the candidate so far.") % {"requests": _whole(requests)}
     elif minutes is None:

@@ -10,20 +10,28 @@ from dataclasses import dataclass, replace
 from math import sqrt
 
 _LARGEST = 16.0
-"""A squared half-difference counts at most this much: one outage must not blind the judge."""
+"""A squared half-difference counts at most this many times the dispersion known before the candidate started: one outage must not
+blind the judge, and clumps that the service always had are no outage."""
+_PRIOR_WEIGHT = 8.0
+"""Scrapes like one Poisson scrape each that the dispersion is shrunk to where it says how surprising a scrape is."""
 _HEAVIEST = 4.0
 _LIGHTEST = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class Dispersion:
-    """``squares`` over ``weight`` is the estimate; ``above`` over ``below`` the Mantel-Haenszel ratio of the versions."""
+    """``squares`` over ``weight`` is the estimate; ``above`` over ``below`` the Mantel-Haenszel ratio of the versions.
+
+    ``largest`` is what a squared half-difference may count: it grows with the clumps of the stable version alone and stays as it
+    is from the candidate's start, since a candidate's own fault must not make its next scrapes less surprising.
+    """
 
     squares: float = 0.0
     weight: float = 0.0
     last: float | None = None
     above: float = 0.0
     below: float = 0.0
+    largest: float = _LARGEST
 
     def phi(self, *, prior: float, prior_weight: float) -> float:
         """Return the dispersion to use in the next scrape."""
@@ -54,17 +62,19 @@ def learn_pair(
 
 def learn_stable(known: Dispersion, *, x: float, a: float, rate: float) -> Dispersion:
     """Learn from one scrape of the stable version alone against its own running ``rate``, before the candidate starts."""
-    return _step(
+    seen = _step(
         known, deviation=x - a * rate, variance=a * rate * (1 - rate), above=known.above, below=known.below
     )
+    return replace(seen, largest=_LARGEST * seen.phi(prior=1.0, prior_weight=_PRIOR_WEIGHT))
 
 
 def _step(known: Dispersion, *, deviation: float, variance: float, above: float, below: float) -> Dispersion:
+    seen = replace(known, above=above, below=below)
     if variance <= _LIGHTEST:
-        return Dispersion(known.squares, known.weight, known.last, above, below)
+        return seen
     residual = deviation / sqrt(variance)
     if known.last is None:
-        return Dispersion(known.squares, known.weight, residual, above, below)
+        return replace(seen, last=residual)
     heavy = min(variance, _HEAVIEST)
-    square = min((residual - known.last) ** 2 / 2, _LARGEST)
-    return Dispersion(known.squares + heavy * square, known.weight + heavy, residual, above, below)
+    square = min((residual - known.last) ** 2 / 2, known.largest)
+    return replace(seen, squares=known.squares + heavy * square, weight=known.weight + heavy, last=residual)

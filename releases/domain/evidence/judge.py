@@ -2,7 +2,8 @@
 
 At each look every metric's test takes the interval into its e-value. Their weighted mean is an e-value whatever their
 dependence (Vovk and Wang), and the release is rolled back when it reaches 1 / alpha. The gate asks the other question:
-is enough known to expose more? The same object judges a live release, a recorded trace and a rehearsal.
+is enough known to expose more? Whatever is known, it stays closed while the evidence of harm is more than half of the way
+to a rollback. The same object judges a live release, a recorded trace and a rehearsal.
 """
 
 from __future__ import annotations
@@ -63,13 +64,13 @@ class Judge:
         log_e, strongest = combined(evidence)
         if not state.rolled_back_by and log_e >= -log(self.settings.alpha):
             state = replace(state, rolled_back_by=strongest)
-        decision = _decision(state, evidence, problem=problem)
+        is_proven = is_open(evidence)
+        suspected = is_proven and log_e >= self.settings.hold_fraction * -log(self.settings.alpha)
+        decision = _decision(state, is_open=is_proven and not suspected, problem=problem)
         waits = decision in {Decision.WAIT, Decision.INCONCLUSIVE}
-        opening = (
-            opening_of(state, evidence, settings=self.settings, is_last=is_last(state))
-            if waits
-            else Opening("", None, None)
-        )
+        opening = Opening(strongest if waits and suspected else "", None, None)
+        if waits and not suspected:
+            opening = opening_of(state, evidence, settings=self.settings, is_last=is_last(state))
         return state, Judgement(
             decision=decision,
             because=state.rolled_back_by or opening.metric,
@@ -80,6 +81,7 @@ class Judge:
             minutes_to_go=opening.minutes,
             blanks=state.blanks,
             problem=problem,
+            suspected=waits and suspected,
             shadow=self.settings.shadow,
         )
 
@@ -91,12 +93,12 @@ def combined(evidence: Sequence[MetricEvidence]) -> tuple[float, str]:
     return top + log(sum(exp(part - top) for part, _ in parts)), strongest
 
 
-def _decision(state: State, evidence: tuple[MetricEvidence, ...], *, problem: str) -> Decision:
+def _decision(state: State, *, is_open: bool, problem: str) -> Decision:
     if state.rolled_back_by:
         return Decision.ROLL_BACK
     if problem:
         return Decision.NO_DATA
-    if is_open(evidence):
+    if is_open:
         return Decision.PROMOTE if is_last(state) else Decision.GO_ON
     planned = state.steps[state.step].seconds if state.step is not None and state.steps else 0.0
     return Decision.WAIT if state.seconds_in_step < planned else Decision.INCONCLUSIVE

@@ -71,7 +71,8 @@ class Judgement:
 
     ``log_e`` is the log of the release's e-value: evidence 1 in exp(log_e). ``requests`` of the candidate so far,
     ``requests_needed`` in all before the gate can open if the candidate is as good as the stable version, ``minutes_to_go``
-    at the rate of this step; None where there is nothing to wait for or no end in sight. ``shadow``: shown, not acted upon.
+    at the rate of this step; None where there is nothing to wait for or no end in sight. ``suspected``: the gate would be open,
+    and stays closed because evidence against the candidate is building. ``shadow``: shown, not acted upon.
     """
 
     decision: Decision
@@ -83,6 +84,7 @@ class Judgement:
     minutes_to_go: float | None = None
     blanks: int = 0
     problem: str = ""
+    suspected: bool = False
     shadow: bool = False
 
     @property

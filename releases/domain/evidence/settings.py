@@ -82,6 +82,7 @@ class Settings:
 
     ``ratios`` are the service's count metrics, errors first; ``means`` its means. ``beta`` is the error of the interval that
     opens the gate, ``blast_seconds`` the harmed requests it may let through, in seconds of the whole service failing.
+    ``hold_fraction`` is the part of the way to a rollback, in log evidence, from which on the gate stays closed.
     ``warm_up_scrapes`` and ``settle_scrapes`` are how long latency does not count after the start and after a step.
     ``shadow`` records verdicts and does nothing by them.
     """
@@ -95,8 +96,9 @@ class Settings:
     alpha: float = 0.01
     beta: float = 0.05
     blast_seconds: float = 26.0
+    hold_fraction: float = 0.5
     cap_scrapes: float = 4.0
-    onset_first: float = 0.5
+    onset_first: float = 0.65
     onset_scrapes: float = 160.0
     warm_up_scrapes: int = 10
     settle_scrapes: int = 5

@@ -17,7 +17,9 @@ SCRAPES = 200
 
 
 @pytest.mark.parametrize(
-    ("clump", "psi"), [(1.0, 0.0), (1.0, 0.1), (5.0, 0.0)], ids=["poisson", "shared fate", "clumped"]
+    ("clump", "psi"),
+    [(1.0, 0.0), (1.0, 0.1), (5.0, 0.0), (10.0, 0.0)],
+    ids=["poisson", "shared fate", "clumped", "large clumps"],
 )
 @pytest.mark.parametrize("per_scrape", [2.0, 40.0])
 def test_at_the_edge_an_alarm_is_raised_at_most_as_often_as_promised(

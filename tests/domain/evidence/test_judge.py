@@ -93,6 +93,27 @@ def test_no_single_burst_decides_however_large(quiet: int) -> None:
     assert all(judgement.decision is not Decision.ROLL_BACK for judgement in told)
 
 
+def test_the_gate_stays_closed_while_evidence_against_the_candidate_builds() -> None:
+    """Half of the way to a rollback, in log evidence, holds a step whose blast budget is long proven; fading lets it go."""
+    worse = [look(errors=(8, 19))] * 5
+    told = play([*before(), *[look()] * 40, *worse, *[look(errors=(0, 19))] * 30])
+    quiet, rising, after = told[59], told[64], told[-1]
+
+    assert quiet.decision is Decision.GO_ON
+    assert rising.log_e > math.log(100) / 2
+    assert (rising.decision, rising.because, rising.suspected) == (
+        Decision.INCONCLUSIVE,
+        "errors",
+        True,
+    )
+    assert rising.requests_needed is None
+    assert all(metric.satisfies for metric in rising.metrics)
+    assert after.log_e < math.log(100) / 2
+    assert (after.decision, after.suspected) == (Decision.GO_ON, False)
+    free = play([*before(), *[look()] * 40, *worse], rules=replace(ERRORS_ONLY, hold_fraction=1.0))
+    assert free[-1].decision is Decision.GO_ON
+
+
 def test_a_brown_out_of_both_versions_rolls_nothing_back() -> None:
     told = play([*before(), *[look(errors=(150, 2850))] * 40])
     assert all(judgement.decision is not Decision.ROLL_BACK for judgement in told)
