@@ -80,14 +80,14 @@ def test_a_past_shorter_than_the_plan_is_played_shorter_and_says_so() -> None:
 
 @pytest.mark.parametrize(("rise", "share"), [(0.01, 0.05), (0.02, 0.2), (0.05, 0.05)])
 def test_the_foretold_time_is_near_the_simulated_one(rise: float, share: float) -> None:
-    """Median of simulated over foretold time to detect, within a factor of two, which tells a minute from an hour."""
+    """By the whole judge, all metrics together: median of simulated over foretold time to detect near 1."""
     settings, rps, base = Settings(), 200.0, 0.004
     flow = Flow(candidate_rps=rps * share, stable_rps=rps * (1 - share), error_ratio=base)
     foretold = seconds_to_detect(rise, flow=flow, settings=settings)
 
     measured = [_simulated(rise, share=share, rps=rps, base=base, seed=seed) for seed in range(15)]
 
-    assert 0.5 < median(measured) / foretold < 2.0
+    assert 0.75 < median(measured) / foretold < 1.33
 
 
 def test_more_time_sees_smaller_rises_and_no_traffic_sees_nothing() -> None:
