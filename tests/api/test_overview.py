@@ -14,8 +14,8 @@ from istio.telemetry import Target
 from releases import flow
 from releases.domain.reasons import Reason
 from releases.domain.states import Event
-from releases.models import Rollout, User
-from tests.api.conftest import World, actor_for, add_service, approved, pending
+from releases.models import EmergencyRelease, Rollout, User
+from tests.api.conftest import World, actor_for, add_service, approved, draft, pending
 from tests.fakes.telemetry import Traffic
 
 Bearer = Callable[..., APIClient]
@@ -137,3 +137,28 @@ def test_a_mesh_that_is_away_is_said_first(world: World, bearer: Bearer) -> None
     world.mesh.fail_next(Unreachable("The API server does not answer."), times=20)
     kinds = [(item["kind"], item["severity"]) for item in overview(bearer(world.viewer))["attention"]]
     assert kinds == [("mesh", "fail"), ("approval", "hold")]
+
+
+def test_everybody_is_told_of_an_emergency_until_somebody_else_reviewed_it(
+    world: World, bearer: Bearer
+) -> None:
+    rollout = flow.release_in_emergency(
+        draft(world),
+        by=actor_for(world.operator),
+        why="The checkout fails for everybody.",
+        incident="INC-7",
+        typed_name="order",
+    )
+
+    def told(person: User) -> tuple[str, str, str]:
+        (item,) = overview(bearer(person))["attention"]
+        return item["kind"], item["severity"], item["action"]["href"]
+
+    page, decision = f"/rollouts/{rollout.pk}", f"/admin/releases/rollout/{rollout.pk}/change/"
+    assert told(world.viewer) == ("emergency", "fail", page)
+    assert told(world.operator) == ("emergency", "fail", page), "who declared it does not review it"
+    assert told(world.approver) == ("emergency", "fail", decision)
+    EmergencyRelease.objects.update(due_at=timezone.now() - timedelta(minutes=1))
+    assert "was due at" in overview(bearer(world.viewer))["attention"][0]["text"]
+    flow.review_emergency(rollout, by=actor_for(world.approver), outcome="justified", findings="It was down.")
+    assert overview(bearer(world.viewer))["attention"] == []

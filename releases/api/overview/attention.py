@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from releases import selectors
 from releases.domain.reasons import Reason
 from releases.domain.states import State
-from releases.models import Rollout
+from releases.models import EmergencyRelease, Rollout
 from releases.said import said
 from releases.selectors import Traffic
 from services.models import Service
@@ -48,12 +50,18 @@ def attention(
     ended: dict[int, Rollout],
     traffic: dict[int, Traffic],
     mine: Collection[int],
+    emergencies: Iterable[EmergencyRelease],
+    reviews: Collection[int],
     now: datetime,
 ) -> list[Attention]:
     """Return what needs a person. ``live`` and ``ended`` are by service id; ``mine`` are rollouts this person
-    may decide.
+    may decide, ``reviews`` emergency releases this person may review.
     """
-    found: list[Attention] = []
+    found = [
+        _emergency(release, reviews=release.pk in reviews, now=now)
+        for release in emergencies
+        if release.reviewed_at is None
+    ]
     for service in services:
         rollout, last = live.get(service.pk), ended.get(service.pk)
         if problem := traffic[service.pk].problem:
@@ -71,6 +79,32 @@ def attention(
                 )
             )
     return sorted(found, key=lambda item: item.severity)
+
+
+def _emergency(release: EmergencyRelease, *, reviews: bool, now: datetime) -> Attention:
+    """Everybody is told of an emergency until somebody else has reviewed it; who may do that is led to the page."""
+    rollout = release.rollout
+    due = date_format(timezone.localtime(release.due_at), "Y-m-d H:i")
+    text = _("%(incident)s, declared by %(person)s: %(reason)s Somebody else reviews it by %(due)s.")
+    if release.is_overdue(now):
+        text = _("%(incident)s, declared by %(person)s: %(reason)s The review was due at %(due)s.")
+    decision = reverse("admin:releases_rollout_change", args=[rollout.pk])
+    page = Link(_("Follow it"), f"/rollouts/{rollout.pk}")
+    values = {
+        "incident": release.incident,
+        "person": release.declared_by,
+        "reason": release.reason,
+        "due": due,
+    }
+    return Attention(
+        kind="emergency",
+        severity="fail",
+        service=rollout.service_id,
+        rollout=rollout.pk,
+        title=_("%(what)s was released in an emergency") % {"what": rollout.candidate},
+        text=text % values,
+        action=Link(_("Review it"), decision) if reviews else page,
+    )
 
 
 def _live(rollout: Rollout, *, decides: bool) -> Attention | None:

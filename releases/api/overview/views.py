@@ -122,7 +122,16 @@ class OverviewView(Door):
             "generated_at": now,
             "time_zone": settings.TIME_ZONE,
             "services": rows,
-            "attention": attention(services, live=live, ended=ended, traffic=traffic, mine=mine, now=now),
+            "attention": attention(
+                services,
+                live=live,
+                ended=ended,
+                traffic=traffic,
+                mine=mine,
+                emergencies=selectors.emergencies(),
+                reviews={release.pk for release in selectors.reviews_waiting_for(user_of(request))},
+                now=now,
+            ),
             "health": selectors.health(),
         }
         return Response(OverviewSerializer(answer, context={"request": request, "verdicts": verdicts}).data)

@@ -47,6 +47,18 @@ export function rolloutFromApi(row: RolloutRow) {
     verdict: row.latest_verdict ? verdictFromApi(row.latest_verdict) : null,
     promoteRequested: row.promote_requested,
     train: row.train,
+    emergency: row.emergency && emergencyFromApi(row.emergency),
+  }
+}
+
+function emergencyFromApi(row: NonNullable<RolloutRow['emergency']>) {
+  return {
+    incident: row.incident,
+    reason: row.reason,
+    declaredBy: row.declared_by.name,
+    dueAt: instant(row.due_at) ?? 0,
+    overdue: row.overdue,
+    review: row.reviewed_by && { by: row.reviewed_by.name, justified: row.outcome === 'justified', findings: row.findings ?? '' },
   }
 }
 
@@ -210,6 +222,7 @@ export const wentBack = (state: RolloutState): boolean => state === 'rolled_back
 export type Dot = 'done' | 'now' | 'stop' | 'bad' | 'todo'
 
 export type Drift = NonNullable<Rollout['drift']>
+export type Emergency = NonNullable<Rollout['emergency']>
 
 /** How each step of the short step line is drawn. A step that waits for a person is violet, a rolled back one red. */
 export function dots(rollout: Pick<Rollout, 'state' | 'weights' | 'currentStep' | 'drifted'>): { weight: number; dot: Dot }[] {
