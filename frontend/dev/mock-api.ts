@@ -47,6 +47,8 @@ function traffic(service: number, say: Say): TrafficRow {
     declared: both(weight),
     configured: both(real),
     observed: both(seen),
+    observed_seconds: 60,
+    sticky: null,
     requests: { v1: Math.round((requests * (100 - seen)) / 100), v2: Math.round((requests * seen) / 100) },
     matched: real === seen && real === weight,
     drift: live?.drift ?? null,

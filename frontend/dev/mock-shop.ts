@@ -9,7 +9,6 @@ import type {
   VerdictOutcome,
   VerdictRow,
 } from '../src/api/contract'
-
 import type { RolloutEvent } from '../src/app/rollouts/rollout'
 
 export type Say = (en: string, zh: string) => string
@@ -215,8 +214,7 @@ export function rollout(id: number, say: Say): RolloutDetail | undefined {
     id,
     number: `R-${id}`,
     service,
-    retry_of: null,
-    train: null,
+    ...{ retry_of: null, train: null },
     figures_resolution_seconds: 1,
     edits: [],
     stable: service.stable,

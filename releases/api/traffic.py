@@ -65,6 +65,9 @@ class TrafficSerializer(serializers.Serializer[Any]):
         help_text="Share of the requests of the last minute, or since the last write if that was later."
     )
     requests = Shares(help_text="Requests counted in that window.")
+    observed_seconds = serializers.FloatField(
+        read_only=True, help_text="How long that window is; 0: the traffic was moved just now."
+    )
     matched = serializers.BooleanField(read_only=True)
     rules = serializers.ListField(child=serializers.DictField(), read_only=True)
     sticky = ObjectOrNull(help_text="Users who always see the candidate, by their id.")

@@ -30,7 +30,7 @@ class Train(models.Model):
         ordering = ["-id"]
 
     def __str__(self) -> str:
-        return f"T-{self.pk}" if self.pk else "T-"
+        return f"RT-{self.pk}" if self.pk else "RT-"
 
 
 class TrainMember(models.Model):

@@ -36,12 +36,17 @@ _FEW_REQUESTS = 200
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """Percent by version name; None where nobody knows. ``problem`` says who did not answer."""
+    """Percent by version name; None where nobody knows. ``problem`` says who did not answer.
+
+    ``declared`` and ``configured`` are of ordinary requests, ``observed`` is of all. It counts ``observed_seconds``; 0: the
+    traffic was moved just now, and what came before says nothing about it.
+    """
 
     declared: dict[str, float] | None = None
     configured: dict[str, float] | None = None
     observed: dict[str, float] | None = None
     requests: dict[str, float] | None = None
+    observed_seconds: float = OBSERVED_SECONDS
     matched: bool = True
     rules: list[dict[str, Any]] = field(default_factory=list)
     sticky: dict[str, Any] | None = None
@@ -84,6 +89,7 @@ def traffic_of(services: Iterable[Service]) -> dict[int, Traffic]:
                 change=by_hand.get(row.pk),
                 document=documents.get(row.pk),
                 counts=counts.get(row.pk),
+                seconds=seconds[row.pk],
                 problem=problem,
             )
     return found
@@ -96,6 +102,7 @@ def _one(
     change: TrafficChange | None,
     document: Manifest | None,
     counts: dict[str, Counts] | None,
+    seconds: float,
     problem: str,
 ) -> Traffic:
     declared = declared_split(service, rollout=rollout, change=change)
@@ -106,13 +113,15 @@ def _one(
     observed = (
         {name: round(100 * n / whole, 2) for name, n in requests.items()} if requests and whole else None
     )
+    expected = _of_all(configured, shaped=shaped, rollout=rollout, change=change)
     return Traffic(
         declared=declared,
         configured=configured,
         observed=observed,
         requests=requests,
+        observed_seconds=seconds,
         matched=_matches(declared, configured, points=0.5)
-        and (whole < _FEW_REQUESTS or _matches(configured, observed, points=_TOLERATED_POINTS)),
+        and (whole < _FEW_REQUESTS or _matches(expected, observed, points=_TOLERATED_POINTS)),
         rules=shaped["rules"],
         sticky=shaped["sticky"],
         mirror=shaped["mirror"],
@@ -156,6 +165,27 @@ def _shaped_by(rollout: Rollout | None, change: TrafficChange | None) -> dict[st
         spec = TrafficSpec() if step is None else rollout.plan_value.steps[step].traffic
         return spec.as_json()
     return (change.spec_value if change else TrafficSpec()).as_json()
+
+
+def _of_all(
+    ordinary: dict[str, float] | None,
+    *,
+    shaped: dict[str, Any],
+    rollout: Rollout | None,
+    change: TrafficChange | None,
+) -> dict[str, float] | None:
+    """Add the users who always see the candidate to the split of the others; ids are spread evenly. Header rules pick
+    requests that nobody can foretell the number of: None.
+    """
+    sticky, mover = shaped["sticky"], rollout or change
+    if shaped["rules"]:
+        return None
+    if ordinary is None or sticky is None or mover is None:
+        return ordinary
+    percent = float(sticky["percent"])
+    candidate = mover.candidate.name
+    spread = {name: share * (100 - percent) / 100 for name, share in ordinary.items()}
+    return spread | {candidate: spread.get(candidate, 0.0) + percent}
 
 
 def _matches(left: dict[str, float] | None, right: dict[str, float] | None, *, points: float) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 
@@ -12,9 +13,12 @@ from rest_framework.test import APIClient
 
 from istio.mesh import Unreachable
 from istio.telemetry import Counts
+from releases import flow
 from releases.domain.evidence.scrape import counts_as_json
-from releases.models import MetricSnapshot, Rollout, Verdict
-from tests.api.conftest import World, approved, draft
+from releases.domain.states import State
+from releases.models import MetricSnapshot, Rollout, StepRun, Verdict
+from tests.api.conftest import World, actor_for, approved, draft
+from tests.fakes.telemetry import Traffic
 
 Bearer = Callable[..., APIClient]
 
@@ -25,6 +29,35 @@ def test_traffic_is_told_three_times_in_percent(world: World, bearer: Bearer) ->
     assert traffic["observed"] == {"v1": 100}
     assert traffic["matched"] is True
     assert traffic["problem"] == ""
+
+
+@pytest.mark.parametrize(("rps_of_candidate", "matched"), [(20, True), (5, False)])
+def test_users_who_always_see_the_candidate_are_part_of_what_should_arrive(
+    world: World, bearer: Bearer, rps_of_candidate: float, matched: bool
+) -> None:
+    split = {"weight": 0, "bake_seconds": 60, "sticky": {"header": "x-user-id", "percent": 50}}
+    plan = flow.save_plan(name="by user", steps=[split], by=actor_for(world.requester))
+    rollout = approved(replace(world, plan=plan))
+    Rollout.objects.filter(pk=rollout.pk).update(state=State.RUNNING, current_step=0)
+    long_ago = timezone.now() - timedelta(hours=1)
+    world.telemetry.run(world.service.target, "v2", Traffic(rps=rps_of_candidate), since=long_ago)
+    traffic = bearer(world.viewer).get(f"/api/v1/services/{world.service.pk}/traffic/").json()
+    assert traffic["configured"] == {"v1": 100, "v2": 0}
+    assert traffic["matched"] is matched
+    assert bearer(world.viewer).get(f"/api/v1/rollouts/{rollout.pk}/").json()["weights"] == [50]
+
+
+def test_traffic_that_was_moved_just_now_is_counted_from_then_on(world: World, bearer: Bearer) -> None:
+    rollout = approved(world)
+    Rollout.objects.filter(pk=rollout.pk).update(state=State.RUNNING, current_step=0)
+    planned = rollout.frozen_plan["steps"][0]
+    started = timezone.now() - timedelta(seconds=12)
+    StepRun.objects.create(rollout=rollout, position=0, planned=planned, written=5, started_at=started)
+    path = f"/api/v1/services/{world.service.pk}/traffic/"
+    assert bearer(world.viewer).get(path).json()["observed_seconds"] == 10
+    StepRun.objects.update(started_at=timezone.now())
+    traffic = bearer(world.viewer).get(path).json()
+    assert (traffic["observed_seconds"], traffic["observed"]) == (0, None)
 
 
 def test_without_data_observed_is_null_and_not_zero(world: World, bearer: Bearer) -> None:

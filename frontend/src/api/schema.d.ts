@@ -3189,6 +3189,7 @@ export interface components {
             readonly next_look_at: string | null;
             readonly fingerprint: string;
             readonly current_step: number | null;
+            /** @description Return the candidate's share at each step, percent: the weight, and on top of it the users who always see it. */
             readonly weights: number[];
             readonly requested_by: components["schemas"]["Person"];
             readonly reason: string;
@@ -3258,6 +3259,7 @@ export interface components {
             readonly next_look_at: string | null;
             readonly fingerprint: string;
             readonly current_step: number | null;
+            /** @description Return the candidate's share at each step, percent: the weight, and on top of it the users who always see it. */
             readonly weights: number[];
             readonly requested_by: components["schemas"]["Person"];
             readonly reason: string;
@@ -3582,6 +3584,14 @@ export interface components {
             readonly observed: {
                 [key: string]: number;
             } | null;
+            readonly requests: {
+                [key: string]: number;
+            } | null;
+            /** Format: double */
+            observed_seconds: number;
+            readonly sticky: {
+                [key: string]: unknown;
+            } | null;
             matched: boolean;
             problem: string;
         };
@@ -3792,6 +3802,11 @@ export interface components {
             readonly requests: {
                 [key: string]: number;
             } | null;
+            /**
+             * Format: double
+             * @description How long that window is; 0: the traffic was moved just now.
+             */
+            readonly observed_seconds: number;
             readonly matched: boolean;
             readonly rules: {
                 [key: string]: unknown;

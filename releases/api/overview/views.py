@@ -20,7 +20,7 @@ from releases.api.overview.attention import attention
 from releases.api.overview.measured import last_minute, success_lines
 from releases.api.rollouts.newest import newest_verdicts
 from releases.api.rollouts.serializers import RolloutSerializer
-from releases.api.traffic import Shares
+from releases.api.traffic import ObjectOrNull, Shares
 from releases.api.versions import ServiceRefSerializer, VersionRefSerializer
 from releases.domain.states import FINISHED, LIVE
 from releases.models import Rollout
@@ -32,6 +32,9 @@ class SplitSerializer(serializers.Serializer[Any]):
     declared = Shares()
     configured = Shares()
     observed = Shares()
+    requests = Shares()
+    observed_seconds = serializers.FloatField()
+    sticky = ObjectOrNull()
     matched = serializers.BooleanField()
     problem = Said(allow_blank=True)
 

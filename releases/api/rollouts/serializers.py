@@ -147,7 +147,12 @@ class RolloutSerializer(serializers.ModelSerializer[Rollout]):
         return selectors.why(rollout)
 
     def get_weights(self, rollout: Rollout) -> list[int]:
-        return [step["weight"] for step in rollout.frozen_plan["steps"]]
+        """Return the candidate's share at each step, percent: the weight, and on top of it the users who always see it."""
+        return [
+            step["weight"]
+            + round((100 - step["weight"]) * ((step.get("sticky") or {}).get("percent") or 0) / 100)
+            for step in rollout.frozen_plan["steps"]
+        ]
 
     @extend_schema_field(TrainRefSerializer(allow_null=True))
     def get_train(self, rollout: Rollout) -> Any:

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { CalendarRow } from '@/api/contract'
 import { show } from '@/testing/mount'
-import { calendarFromApi, DAY_MS, dayMarks, place, rangeOf, rowsOf } from './calendar'
+import { calendarFromApi, DAY_MS, dayMarks, place, rangeOf, recurring, rowsOf } from './calendar'
 import CalendarStrip from './components/CalendarStrip.vue'
 import FreezeTable from './components/FreezeTable.vue'
 import OpeningTable from './components/OpeningTable.vue'
@@ -49,6 +49,30 @@ const row = {
 } as unknown as CalendarRow
 
 const page = calendarFromApi(row)
+
+describe('what recurs', () => {
+  const daily = (day: number) => ({
+    id: 4,
+    name: 'Office hours',
+    reason: '',
+    scope: 'order',
+    service: 1,
+    cluster: null,
+    begins: day * DAY_MS,
+    ends: day * DAY_MS + 3_600_000,
+    effect: '' as const,
+    redButton: false,
+  })
+  test('is one line, with the occurrence that comes next', () => {
+    const lines = recurring([daily(3), daily(1), daily(2)], 1.5 * DAY_MS)
+    expect(lines).toMatchObject([{ begins: 2 * DAY_MS, times: 3, lastBegins: 3 * DAY_MS }])
+  })
+  test('shows the one that holds now, and the last when all are over', () => {
+    expect(recurring([daily(1), daily(2)], DAY_MS + 60_000)[0]?.begins).toBe(DAY_MS)
+    expect(recurring([daily(1), daily(2)], 9 * DAY_MS)[0]?.begins).toBe(2 * DAY_MS)
+  })
+  test('without an end holds until it is lifted', () => expect(recurring([{ ...daily(1), ends: null }], 9 * DAY_MS)[0]?.ends).toBeNull())
+})
 
 describe('the range', () => {
   test('begins at midnight on the wall of the day in the URL', () => {

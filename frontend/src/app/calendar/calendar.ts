@@ -107,6 +107,24 @@ function heldFromApi(row: CalendarRow['freezes'][number]): Held {
   }
 }
 
+export interface Recurring extends Held {
+  /** How often it holds in the range, the occurrence that is shown among them. */
+  times: number
+  /** When the last of them begins. */
+  lastBegins: number
+}
+
+/** One line for each freeze or window: its occurrence that holds now or comes next, else the last one. */
+export function recurring(rows: readonly Held[], now: number): Recurring[] {
+  const groups = new Map<number, Held[]>()
+  for (const row of rows) groups.set(row.id, [...(groups.get(row.id) ?? []), row])
+  return [...groups.values()].flatMap((all) => {
+    const sorted = all.sort((a, b) => a.begins - b.begins)
+    const shown = sorted.find((one) => one.ends === null || one.ends > now) ?? sorted.at(-1)
+    return shown ? [{ ...shown, times: all.length, lastBegins: sorted.at(-1)?.begins ?? shown.begins }] : []
+  })
+}
+
 /** Whole days on the wall clock: from a day named in the URL, or from yesterday. */
 export function rangeOf(day: string, weeks: string, now: number, timeZone: string): { since: number; until: number } {
   const named = Date.parse(`${day}T00:00:00Z`)

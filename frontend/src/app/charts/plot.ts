@@ -93,7 +93,8 @@ function valueTicks({ lines, limit, from, until, floor, ceiling, zero, height }:
   let high = values.length ? Math.max(...values) : (ceiling ?? 1)
   if (zero) low = Math.min(0, low)
   if (high - low < 1e-9) {
-    const room = Math.abs(high) * 0.1 || 1
+    // A flat line needs some room around it; a ratio's is a hundredth, or differences that matter would not be seen.
+    const room = ceiling === 1 ? 0.01 : Math.abs(high) * 0.1 || 1
     if (!zero) low = Math.max(floor ?? -Infinity, low - room)
     high = Math.min(ceiling ?? Infinity, high + room)
   }

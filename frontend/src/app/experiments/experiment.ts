@@ -1,6 +1,5 @@
 /** An A/B test: who got what, what the difference is, and what the rule makes of it. */
 import type { ExperimentRow } from '@/api/contract'
-import type { ChartSpec } from '@/app/charts/chart'
 import type { IconName } from '@/app/shell/icons'
 import type { Tone } from '@/app/rollouts/rollout'
 import { instant, type Format } from '@/format'
@@ -78,24 +77,4 @@ export function leader(kpi: Kpi): 'a' | 'b' | null {
   if (!kpi.interval) return null
   if (kpi.interval.low > 0) return 'b'
   return kpi.interval.high < 0 ? 'a' : null
-}
-
-/** The difference over time between the two ends of its interval. */
-export function differenceChart(kpi: Kpi, names: { difference: string; low: string; high: string }, f: Format): ChartSpec {
-  const line = (pick: (one: Kpi['overTime'][number]) => number) => kpi.overTime.map((one): [number, number] => [one.at, pick(one)])
-  return {
-    key: kpi.name,
-    title: kpi.name,
-    unit: isShare(kpi) ? 'pp' : '',
-    lines: [
-      { role: 'stable', name: names.low, points: line((one) => one.low) },
-      { role: 'candidate', name: names.high, points: line((one) => one.high) },
-    ],
-    limit: null,
-    zero: true,
-    show: (value) => shownDifference(kpi, value, f),
-    tick: (value, decimals) =>
-      f.digits(isShare(kpi) ? value * 100 : value, 0, isShare(kpi) ? Math.max(1, decimals - 2) : Math.max(1, decimals)),
-    note: names.difference,
-  }
 }

@@ -12,7 +12,16 @@ const raw = (id: number) => rollout(id, say) ?? null
 function serviceRow(index: number, live: number | null, last: number | null = null): OverviewServiceRow {
   const service = SERVICES[index]
   if (!service) throw new Error('no such service')
-  const traffic = { declared: { v1: 100 }, configured: { v1: 100 }, observed: null, matched: true, problem: '' }
+  const traffic = {
+    declared: { v1: 100 },
+    configured: { v1: 100 },
+    observed: null,
+    requests: null,
+    observed_seconds: 60,
+    sticky: null,
+    matched: true,
+    problem: '',
+  }
   const metrics = { v1: { success_ratio: 0.999, rps: 12, p95_ms: null } }
   return {
     service,
@@ -103,5 +112,21 @@ describe('strip of coming steps', () => {
     }
   })
   test('what waits for a person is not drawn as certain', () => expect(drawn.rows[2]?.bars.every((bar) => !bar.certain)).toBe(true))
+  test('plans of seconds fill the axis, however long the last step is held', () => {
+    const known = plans[0]
+    if (!known) throw new Error('gone')
+    const at = (from: number, until: number, kind: 'now' | 'planned') => ({
+      ...step,
+      from: now + from,
+      until: now + until,
+      kind,
+      certain: true,
+    })
+    const step = known.steps[0] as (typeof known.steps)[number]
+    const steps = [at(-5_000, 10_000, 'now'), at(10_000, 25_000, 'planned'), at(25_000, 3_600_000, 'planned')]
+    const bars = strip([{ rollout: known.rollout, steps }], now, 640, 0).rows[0]?.bars ?? []
+    expect(bars).toHaveLength(3)
+    for (const bar of bars) expect(bar.width).toBeGreaterThan(100)
+  })
   test('the present stands near the left', () => expect(drawn.nowX).toBeLessThan(160))
 })

@@ -1,11 +1,13 @@
-/** The strip of coming steps: rows of bars on one time axis from now to the last planned end, at most a week. */
+/** The strip of coming steps: rows of bars on one time axis, long enough for the last beginning that is planned, at most a week. */
 import { timeTicks, type TimeTick } from '@/app/charts/scale'
 import type { RolloutPage } from '@/app/rollouts/rollout'
 import type { ScheduledStep } from '@/app/rollouts/schedule'
 
 const MINUTE = 60_000
 const LONGEST = 7 * 24 * 60 * MINUTE
-const SHORTEST = 2 * MINUTE
+const SHORTEST = 20_000
+/** The last step is seen to begin; how long it is held beyond that is not worth squeezing all others. */
+const BEYOND = 1.35
 const ROW = 34
 const TOP = 28
 const BOTTOM = 28
@@ -26,8 +28,7 @@ export function strip(
   offsetMs: number,
 ) {
   const left = Math.min(96, width * 0.26)
-  const ends = plans.flatMap(({ steps }) => steps.flatMap((step) => step.until ?? []))
-  const span = Math.min(LONGEST, Math.max(SHORTEST, ...ends.map((end) => end - now)))
+  const span = Math.min(LONGEST, Math.max(SHORTEST, ahead(plans, now)))
   const [from, until] = [now - span * 0.06, now + span * 1.02]
   const x = (at: number): number => left + ((Math.min(until, Math.max(from, at)) - from) / (until - from)) * (width - left)
 
@@ -49,4 +50,11 @@ export function strip(
     .map((tick) => ({ ...tick, x: Math.round(x(tick.at)) + 0.5 }))
     .filter((tick) => tick.x > left + 12 && tick.x < width - 20)
   return { rows, ticks, nowX: Math.round(x(now)) + 0.5, height: TOP + plans.length * ROW + BOTTOM }
+}
+
+function ahead(plans: readonly { steps: readonly ScheduledStep[] }[], now: number): number {
+  const coming = plans.flatMap(({ steps }) => steps.filter((step) => step.kind === 'planned' || step.kind === 'now'))
+  const begins = coming.flatMap((step) => (step.from !== null && step.from > now ? [step.from - now] : []))
+  const ends = coming.flatMap((step) => (step.until !== null && step.until > now ? [step.until - now] : []))
+  return begins.length ? Math.min(BEYOND * Math.max(...begins), Math.max(...ends)) : Math.max(0, ...ends)
 }

@@ -68,6 +68,12 @@ describe('schedule', () => {
     expect(expectedEnd(schedule(page(12), now))).toBeNull()
   })
 
+  test('held by a window, a freeze or its train, it promises no time', () => {
+    for (const reasonCode of ['waiting_for_window', 'held_by_freeze', 'waiting_for_train'])
+      expect(nextStep(schedule({ ...page(10), reasonCode }, now))?.from).toBeNull()
+    expect(nextStep(schedule({ ...page(11), state: 'approved', startAt: null, reasonCode: 'waiting_for_window' }, now))?.from).toBeNull()
+  })
+
   test('rolled back, later steps are never reached', () =>
     expect(
       schedule(page(7), now)

@@ -10,16 +10,31 @@ export interface ScheduledStep {
   certain: boolean
 }
 
-type Plan = Pick<RolloutPage, 'state' | 'steps' | 'startAt' | 'currentStep' | 'endedAt'>
+type Plan = Pick<RolloutPage, 'state' | 'reasonCode' | 'steps' | 'startAt' | 'currentStep' | 'endedAt'>
+
+/** Held by something whose end the clock does not tell: the sentence of the rollout says by what. */
+const HELD = new Set([
+  'waiting_for_window',
+  'held_by_freeze',
+  'waiting_for_train',
+  'waiting_for_checks',
+  'waiting_for_person',
+  'waiting_for_choice',
+  'checks_failed',
+  'approval_void',
+  'mesh_unreachable',
+  'mesh_refused',
+])
 
 export function schedule(rollout: Plan, now: number): ScheduledStep[] {
   const rows: ScheduledStep[] = []
-  let free = beginning(rollout, now)
+  const held = HELD.has(rollout.reasonCode)
+  let free = held ? null : beginning(rollout, now)
   let certain = rollout.state === 'running' || rollout.state === 'approved'
   for (const step of rollout.steps) {
     const row = step.startedAt !== null ? ran(step, rollout) : planned(step, rollout, free, now, certain)
     rows.push(row)
-    free = row.until === null ? null : Math.max(row.until, row.kind === 'now' ? now : 0)
+    free = row.until === null || (held && row.kind === 'now') ? null : Math.max(row.until, row.kind === 'now' ? now : 0)
     certain = certain && (row.kind === 'done' || row.kind === 'now' || row.certain)
   }
   return rows

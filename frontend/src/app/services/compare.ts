@@ -57,6 +57,7 @@ const JUDGED_BY: Partial<Record<Figure, RegExp>> = {
   p50_ms: /^p50/,
 }
 
+const OF_REQUESTS: readonly Figure[] = ['success_ratio', 'error_ratio', 'p50_ms', 'p95_ms', 'p99_ms']
 const KPI_ORDER: readonly Figure[] = KPIS
 const ALL: readonly Figure[] = [...KPIS, ...FIGURES]
 /** Points to each side that a limit is smoothed over. */
@@ -77,8 +78,22 @@ export interface Judged {
 export function compare(series: Series, names: Names, judged: Judged, words: Words): ChartSpec[] {
   return ALL.flatMap((figure) => {
     const lines = linesOf(series, figure, names)
-    return lines.length || !KPI_ORDER.includes(figure) ? [chartOf(figure, lines, judged, words)] : []
+    if (!lines.length && KPI_ORDER.includes(figure)) return []
+    const chart = chartOf(figure, lines, judged, words)
+    return [
+      OF_REQUESTS.includes(figure) ? { ...chart, note: [chart.note, counted(series, names, words)].filter(Boolean).join(' · ') } : chart,
+    ]
   })
+}
+
+/** How many requests the figures rest on, each version for itself: rates times the time they stand for. */
+function counted(series: Series, names: Names, { t, f }: Words): string {
+  return linesOf(series, 'rps', names)
+    .map((line) => {
+      const count = line.points.reduce((sum, [, rate]) => sum + ((rate ?? 0) * series.stepMs) / 1000, 0)
+      return t('figure.requests', { name: line.name, n: f.count(Math.round(count)) })
+    })
+    .join(', ')
 }
 
 function chartOf(figure: Figure, lines: Line[], judged: Judged, { t, f }: Words): ChartSpec {

@@ -13,6 +13,8 @@ const card = (observed: number | null, configured = 20) => ({
       configured: { v1: 100 - configured, v2: configured },
       observed: observed === null ? null : { v1: 100 - observed, v2: observed },
       requests: observed === null ? null : { v1: 482 * (100 - observed), v2: 482 * observed },
+      observed_seconds: 60,
+      sticky: null,
       matched: true,
       problem: '',
     },

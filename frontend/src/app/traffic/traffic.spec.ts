@@ -1,14 +1,24 @@
 import { describe, expect, test } from 'vitest'
 import { fieldsOf, rulesFromApi, trace, type Sticky } from './rules'
-import { mismatchOf, segments, splitOf, trafficFromApi } from './traffic'
+import { mismatchOf, segments, silence, splitOf, trafficFromApi } from './traffic'
 
 const NAMES = { stable: 'v1', candidate: 'v2' }
 const both = (v2: number) => ({ v1: 100 - v2, v2 })
-function traffic(declared: number | null, configured: number | null, observed: number | null, requests = 10_000) {
+function traffic(declared: number | null, configured: number | null, observed: number | null, requests = 10_000, shaped = {}) {
   const of = (v2: number | null) => (v2 === null ? null : both(v2))
   const counted = observed === null ? null : { v1: (requests * (100 - observed)) / 100, v2: (requests * observed) / 100 }
   return trafficFromApi(
-    { declared: of(declared), configured: of(configured), observed: of(observed), requests: counted, matched: true, problem: '' },
+    {
+      declared: of(declared),
+      configured: of(configured),
+      observed: of(observed),
+      requests: counted,
+      observed_seconds: 60,
+      sticky: null,
+      matched: true,
+      problem: '',
+      ...shaped,
+    },
     NAMES,
   )
 }
@@ -26,6 +36,19 @@ describe('mismatch', () => {
 
   test('too much is said as well', () => expect(mismatchOf(traffic(5, 5, 12))?.key).toBe('traffic.mismatch.surplus'))
   test('a few requests far off mean nothing', () => expect(mismatchOf(traffic(20, 20, 40, 20))).toBeNull())
+  test('users who always see the candidate are part of the split', () => {
+    const split = traffic(0, 0, 50, 10_000, { sticky: { header: 'x-user-id', percent: 50 } })
+    expect(split.configured).toEqual({ stable: 50, candidate: 50, other: 0 })
+    expect(split.ordinary).toEqual({ stable: 100, candidate: 0, other: 0 })
+    expect(mismatchOf(split)).toBeNull()
+  })
+  test('what rules pick is not held against the weights', () =>
+    expect(mismatchOf(traffic(0, 0, 40, 10_000, { rules: [{ name: 'phones', header: 'x-platform', exact: 'ios' }] }))).toBeNull())
+  test.each([
+    [0, 'traffic.moved'],
+    [15, 'traffic.none_since'],
+    [60, 'traffic.not_observed'],
+  ])('after %i s without a request it says %s', (seconds, key) => expect(silence({ observedSeconds: seconds }).key).toBe(key))
   test('no observation is no mismatch', () => expect(mismatchOf(traffic(20, 20, null))).toBeNull())
 })
 

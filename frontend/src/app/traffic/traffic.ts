@@ -1,6 +1,6 @@
 /** Where the requests of a service go: what Weir decided, what the mesh is told, what arrives. */
 import type { Shares, TrafficRow } from '@/api/contract'
-import { rulesFromApi, stickyFromApi } from './rules'
+import { rulesFromApi, stickyFromApi, type Sticky } from './rules'
 
 /** Percent of requests; `other` are destinations that are neither stable nor candidate. */
 export interface Split {
@@ -17,15 +17,19 @@ export interface Names {
 export type Traffic = ReturnType<typeof trafficFromApi>
 
 export function trafficFromApi(row: TrafficRow, names: Names) {
+  const sticky = stickyFromApi(row.sticky ?? null)
   return {
-    declared: splitOf(row.declared, names),
-    configured: splitOf(row.configured, names),
+    declared: withSticky(splitOf(row.declared, names), sticky),
+    configured: withSticky(splitOf(row.configured, names), sticky),
+    /** What the weights alone make of the requests that no rule picks. */
+    ordinary: splitOf(row.configured, names),
     observed: splitOf(row.observed, names),
+    observedSeconds: row.observed_seconds,
     requests: row.requests ? Object.values(row.requests).reduce((sum, count) => sum + count, 0) : null,
     requestsOfCandidate: row.requests?.[names.candidate] ?? null,
     matched: row.matched,
     rules: rulesFromApi(row.rules ?? []),
-    sticky: stickyFromApi(row.sticky ?? null),
+    sticky,
     mirror: typeof row.mirror?.percent === 'number' ? row.mirror.percent : null,
     drift: row.drift ?? null,
     problem: row.problem ?? '',
@@ -38,6 +42,20 @@ export function splitOf(shares: Shares | null, names: Names): Split | null {
   const stable = shares[names.stable] ?? 0
   const candidate = names.candidate === names.stable ? 0 : (shares[names.candidate] ?? 0)
   return { stable, candidate, other: Math.max(0, total - stable - candidate) }
+}
+
+/** Users who always see the candidate come off the top; the weights split the rest. Ids are spread evenly. */
+function withSticky(split: Split | null, sticky: Sticky | null): Split | null {
+  if (!split || !sticky) return split
+  const rest = (100 - sticky.percent) / 100
+  return { stable: split.stable * rest, candidate: sticky.percent + split.candidate * rest, other: split.other * rest }
+}
+
+/** Why nothing was observed: just moved, or nothing came since. */
+export function silence(traffic: Pick<Traffic, 'observedSeconds'>): { key: string; seconds: number } {
+  const seconds = traffic.observedSeconds
+  if (seconds <= 0) return { key: 'traffic.moved', seconds }
+  return { key: seconds < 60 ? 'traffic.none_since' : 'traffic.not_observed', seconds }
 }
 
 /** What differs, as a message key with its numbers; null when the three agree as far as is known. */
@@ -64,7 +82,8 @@ export function mismatchOf(traffic: Traffic): Mismatch | null {
     const points = Math.abs(configured.candidate - declared.candidate)
     return { key: 'traffic.mismatch.drift', declared: declared.candidate, configured: configured.candidate, points }
   }
-  if (!observed) return null
+  // Rules pick requests that nobody can foretell the number of.
+  if (!observed || traffic.rules.length) return null
   const difference = observed.candidate - configured.candidate
   if (Math.abs(difference) < tolerated(configured.candidate, requests)) return null
   const of = (percent: number): number => ((requests ?? 0) * percent) / 100

@@ -109,7 +109,16 @@ describe('one release train', () => {
 })
 
 describe('the joint approval', () => {
-  const vote = { id: 1, by: 'approver', decision: 'approve' as const, reason: 'Read.', fingerprint: 'f', at: 5, voided: false, voidedWhy: '' }
+  const vote = {
+    id: 1,
+    by: 'approver',
+    decision: 'approve' as const,
+    reason: 'Read.',
+    fingerprint: 'f',
+    at: 5,
+    voided: false,
+    voidedWhy: '',
+  }
   const of = (name: string, ...approvals: (typeof vote)[]) => ({ service: { ...member(11).service, name }, approvals })
   test('is one line per person, not one per service', () => {
     expect(jointVotes([of('product', vote), of('order', { ...vote, id: 2, at: 6 })])).toMatchObject([
