@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from django.utils import timezone
 from django.utils.formats import date_format
+from django.utils.translation import get_language, ngettext, pgettext
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext, pgettext
 
 from istio.documents import TrafficError
 from istio.mesh import VIRTUAL_SERVICE
@@ -27,7 +28,7 @@ def why(rollout: Rollout) -> str:
 
 def reason_sentence(code: str, *, params: Mapping[str, Any]) -> str:
     """Say one reason code with its figures; the problem it names, if any, follows."""
-    template = _reasons().get(code)
+    template = _reasons(get_language()).get(code)
     sentence = template % _Params(params) if template else ""
     problem = params.get("problem")
     return f"{sentence} {problem}".strip() if problem and str(problem) not in sentence else sentence
@@ -44,7 +45,7 @@ def audit_sentence(event: AuditEvent) -> str:
     after = event.after if isinstance(event.after, dict) else {}
     if event.action == "mesh_write":
         return _written(event, document=after)
-    done = _actions().get(event.action) or event.action.replace("_", " ")
+    done = _actions(get_language()).get(event.action) or event.action.replace("_", " ")
     text = done % _Params(
         {
             "object": event.object_id,
@@ -93,7 +94,7 @@ class _Params(dict[str, Any]):
         value = super().__getitem__(key)
         if key == "step" and isinstance(value, int):
             return value + 1
-        if key in {"until", "at", "limit", "due"} and isinstance(value, str):
+        if key in {"until", "at", "limit", "due"} and key in self and isinstance(value, str):
             return _shown(timezone.localtime(datetime.fromisoformat(value)))
         return value
 
@@ -104,7 +105,9 @@ def _shown(moment: datetime) -> str:
     return date_format(moment, "H:i:s" if today else pgettext("date format", "D j M Y H:i"))
 
 
-def _reasons() -> Mapping[str, str]:
+@cache
+def _reasons(_language: str | None) -> Mapping[str, str]:
+    """Return the sentences in the language that is active. A page of rows asks for them once per row."""
     return {
         Reason.WAITING_FOR_SUBMIT: _("A draft: nothing happens until it is submitted."),
         Reason.WAITING_FOR_APPROVAL: _("Waits for approval."),
@@ -159,7 +162,9 @@ def _reasons() -> Mapping[str, str]:
     }
 
 
-def _actions() -> Mapping[str, str]:
+@cache
+def _actions(_language: str | None) -> Mapping[str, str]:
+    """As above, of what is done."""
     return {
         "create": _("Asked for a rollout of %(candidate)s by a draft"),
         "create_train": _("Asked for a release train"),

@@ -26,7 +26,10 @@ class Pages(CursorPagination):
             chosen: tuple[str, ...] = super().get_ordering(request, queryset, view)
         else:
             chosen = (getattr(view, "ordering", self.ordering),)
-        return chosen if chosen[-1].lstrip("-") == "id" else (*chosen, "-id")
+        if chosen[-1].lstrip("-") == "id":
+            return chosen
+        # In the same direction: then one index serves both ways.
+        return (*chosen, "-id" if chosen[-1].startswith("-") else "id")
 
     def paginate_queryset(  # type: ignore[override]  # a cursor needs rows of the database
         self, queryset: QuerySet[Any], request: Request, view: APIView | None = None

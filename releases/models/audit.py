@@ -60,6 +60,7 @@ class AuditEvent(models.Model):
             models.Index(
                 fields=["outcome", "-seq"], name="audit_of_outcome"
             ),  # the audit page, what was refused
+            models.Index(fields=["channel", "-seq"], name="audit_of_channel"),  # the audit page, one channel
             models.Index(fields=["ip", "-seq"], name="audit_of_address"),  # the audit page, one address
             models.Index(
                 fields=["fingerprint", "-seq"], name="audit_of_content"

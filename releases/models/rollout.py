@@ -125,6 +125,15 @@ class Rollout(models.Model):
             ),
             # selectors.history_of: the rollouts of one service, newest first.
             models.Index(fields=["service", "-id"], name="rollout_history"),
+            # The list of rollouts: in one state, in the order of states, in the order of their making.
+            models.Index(fields=["state", "id"], name="rollout_of_state"),
+            models.Index(fields=["created_at", "id"], name="rollout_by_age"),
+            # The board's last ended ones, the calendar's of a month, the traffic moved a moment ago.
+            models.Index(fields=["ended_at"], name="rollout_by_end"),
+            # The list of experiments.
+            models.Index(
+                fields=["-id"], condition=Q(frozen_plan__strategy="ab_test"), name="rollout_experiment"
+            ),
             # flow.thin: what ended long ago and has not been thinned to the coarsest yet.
             models.Index(
                 fields=["ended_at"],

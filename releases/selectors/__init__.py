@@ -28,13 +28,14 @@ from releases.selectors.rows import (
     due_rollouts,
     emergencies,
     latest_verdict,
+    listed_rollouts,
     reviews_overdue,
     reviews_waiting_for,
     rollouts,
     services,
     waiting_for,
 )
-from releases.selectors.search import events_of_content, events_that_mention
+from releases.selectors.search import events_of_content, events_since, events_that_mention, events_until
 from releases.selectors.traffic import Traffic, traffic, traffic_of
 from releases.selectors.traffic_changes import (
     AllowedChangeEvent,
@@ -78,7 +79,9 @@ __all__ = [
     "due_rollouts",
     "emergencies",
     "events_of_content",
+    "events_since",
     "events_that_mention",
+    "events_until",
     "evidence_pack",
     "experiments",
     "exported",
@@ -86,6 +89,7 @@ __all__ = [
     "heads_as_jsonl",
     "health",
     "latest_verdict",
+    "listed_rollouts",
     "may",
     "may_in",
     "newest_place",

@@ -29,8 +29,22 @@ def due_rollouts(*, now: datetime | None = None) -> list[tuple[int, bool]]:
     return sorted(rows, key=lambda row: not row[1])
 
 
+def listed_rollouts() -> QuerySet[Rollout]:
+    """Return rollouts with what a row of a list shows; the stored Istio objects, which are most of a row, are left out."""
+    return Rollout.objects.select_related(
+        "service__cluster",
+        "stable",
+        "candidate",
+        "requested_by",
+        "standard_change",
+        "train_member__train",
+        "emergency_release__declared_by",
+        "emergency_release__reviewed_by",
+    ).defer("baseline", "last_written", "writing")
+
+
 def rollouts() -> QuerySet[Rollout]:
-    """Return rollouts with everything joined that a list or a page shows."""
+    """Return rollouts with everything joined that a page about one of them shows."""
     return Rollout.objects.select_related(
         "service__cluster",
         "service__policy",

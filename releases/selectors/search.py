@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from datetime import datetime
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 
+from releases.domain.verifier import CLOCK_TOLERANCE
 from releases.models import AuditEvent
 
 _WORDY = ("actor", "action", "object_id", "reason")
 """The columns of the index ``audit_of_words``."""
 _HEX = re.compile(r"[0-9a-f]{8,64}")
+MAX_NUMBER = 2**63 - 1
 _AFTER_HEX = "g"
 """Comes after every hexadecimal digit, in every collation."""
 
@@ -35,6 +39,22 @@ def events_of_content(rows: QuerySet[AuditEvent], fingerprint: str) -> QuerySet[
     """Narrow to events of the content whose fingerprint begins so; to none when that is no beginning of a fingerprint."""
     beginning = fingerprint.strip().lower()
     return rows.filter(_of_content(beginning)) if re.fullmatch("[0-9a-f]{1,64}", beginning) else rows.none()
+
+
+def events_since(rows: QuerySet[AuditEvent], moment: datetime) -> QuerySet[AuditEvent]:
+    """Narrow to events from this moment on."""
+    earlier = AuditEvent.objects.filter(at__lt=moment - CLOCK_TOLERANCE).order_by("-at").values("seq")[:1]
+    return rows.filter(at__gte=moment, seq__gt=Coalesce(Subquery(earlier), 0))
+
+
+def events_until(rows: QuerySet[AuditEvent], moment: datetime) -> QuerySet[AuditEvent]:
+    """Narrow to events before this moment.
+
+    Times rise with the numbers but for the tolerance of the chain's guard. So a bound of the number, found by the index of times,
+    spares walking back over a year of newer events.
+    """
+    later = AuditEvent.objects.filter(at__gt=moment + CLOCK_TOLERANCE).order_by("at").values("seq")[:1]
+    return rows.filter(at__lt=moment, seq__lt=Coalesce(Subquery(later), MAX_NUMBER))
 
 
 def _of_content(beginning: str) -> Q:

@@ -77,3 +77,10 @@ def counted(client: APIClient, url: str) -> CaptureQueriesContext:
     with CaptureQueriesContext(connection) as queries:
         assert client.get(url).status_code == 200
     return queries
+
+
+def test_a_list_does_not_read_the_stored_istio_objects(world: World, bearer: Bearer) -> None:
+    approved(world)
+    for path in ("rollouts/", "overview/"):
+        asked = counted(bearer(world.viewer), f"/api/v1/{path}").captured_queries
+        assert not [query["sql"] for query in asked if '"releases_rollout"."baseline"' in query["sql"]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Max
+from django.db.models import OuterRef, Subquery
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -24,6 +24,7 @@ from releases.api.traffic import ObjectOrNull, Shares
 from releases.api.versions import ServiceRefSerializer, VersionRefSerializer
 from releases.domain.states import FINISHED, LIVE
 from releases.models import Rollout
+from services.models import Service
 
 
 class SplitSerializer(serializers.Serializer[Any]):
@@ -101,7 +102,7 @@ class OverviewView(Door):
         now = timezone.now()
         # Live rollouts before services: one that ends in between still names both versions. The other way round
         # its service would be shown with the stable version of before and traffic of a version nobody names.
-        live = {rollout.service_id: rollout for rollout in selectors.rollouts().filter(state__in=LIVE)}
+        live = {rollout.service_id: rollout for rollout in selectors.listed_rollouts().filter(state__in=LIVE)}
         services = list(selectors.services())
         traffic = selectors.traffic_of(services)
         ended = _last_ended()
@@ -141,12 +142,9 @@ class OverviewView(Door):
 
 
 def _last_ended() -> dict[int, Rollout]:
-    """Return the newest finished rollout of each service."""
+    """Return the newest finished rollout of each service: one look into the index ``rollout_history`` for each."""
     newest = (
-        Rollout.objects.filter(state__in=FINISHED)
-        .order_by()
-        .values("service")
-        .annotate(last=Max("id"))
-        .values("last")
+        Rollout.objects.filter(service=OuterRef("pk"), state__in=FINISHED).order_by("-id").values("pk")[:1]
     )
-    return {rollout.service_id: rollout for rollout in selectors.rollouts().filter(pk__in=newest)}
+    wanted = Service.objects.annotate(newest=Subquery(newest)).values("newest")
+    return {rollout.service_id: rollout for rollout in selectors.listed_rollouts().filter(pk__in=wanted)}

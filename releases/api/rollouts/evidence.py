@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from rest_framework import serializers
@@ -47,7 +48,7 @@ class SnapshotSerializer(serializers.ModelSerializer[MetricSnapshot]):
             "stable": figures(instance.stable, seconds=seconds),
             "candidate": figures(instance.candidate, seconds=seconds),
         }
-        shown = {name: FiguresSerializer(value).data if value else None for name, value in versions.items()}
+        shown = {name: asdict(value) if value else None for name, value in versions.items()}
         plain = ("id", "step", "weight", "window_seconds", "resolution_seconds", "windows")
         at = self.fields["at"].to_representation(instance.at)
         return {**{name: getattr(instance, name) for name in plain}, "at": at, **shown}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.utils import timezone
+from django.utils.functional import cached_property
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -162,12 +163,21 @@ class RolloutSerializer(serializers.ModelSerializer[Rollout]):
     @extend_schema_field(EmergencySerializer(allow_null=True))
     def get_emergency(self, rollout: Rollout) -> Any:
         release = getattr(rollout, "emergency_release", None)
-        return EmergencySerializer(release).data if release else None
+        return self._emergency.to_representation(release) if release else None
 
     @extend_schema_field(VerdictSerializer(allow_null=True))
     def get_latest_verdict(self, rollout: Rollout) -> Any:
         verdict = self.context["verdicts"].get(rollout.pk)
-        return VerdictSerializer(verdict).data if verdict else None
+        return self._verdict.to_representation(verdict) if verdict else None
+
+    # One of each for all rows of a page: making a serializer costs more than using it.
+    @cached_property
+    def _verdict(self) -> VerdictSerializer:
+        return VerdictSerializer()
+
+    @cached_property
+    def _emergency(self) -> EmergencySerializer:
+        return EmergencySerializer()
 
 
 class RolloutDetailSerializer(RolloutSerializer):

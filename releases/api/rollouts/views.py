@@ -38,7 +38,7 @@ class RolloutViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Noun[Roll
     ordering_fields = ["id", "created_at", "state"]
 
     def get_queryset(self) -> QuerySet[Rollout]:
-        return selectors.rollouts().prefetch_related("edits__by")
+        return selectors.listed_rollouts() if self.action == "list" else selectors.rollouts()
 
     def get_serializer_class(self) -> type[serializers.BaseSerializer[Rollout]]:
         return RolloutSerializer if self.action == "list" else RolloutDetailSerializer
@@ -152,7 +152,7 @@ class EventView(Door):
 
 def shown(rollout: Rollout, *, request: Request) -> dict[str, Any]:
     """Read the rollout again and show it as the detail page does."""
-    return one_shown(selectors.rollouts().prefetch_related("edits__by").get(pk=rollout.pk), request=request)
+    return one_shown(selectors.rollouts().get(pk=rollout.pk), request=request)
 
 
 def one_shown(rollout: Rollout, *, request: Request) -> dict[str, Any]:
@@ -163,6 +163,6 @@ def one_shown(rollout: Rollout, *, request: Request) -> dict[str, Any]:
 
 
 def several_shown(rollouts: Sequence[Rollout], *, request: Request) -> list[dict[str, Any]]:
-    """Show rollouts of ``selectors.rollouts`` as lists do."""
+    """Show rollouts of ``selectors.listed_rollouts`` as lists do."""
     context = {"request": request, "verdicts": newest_verdicts(rollouts)}
     return list(RolloutSerializer(rollouts, many=True, context=context).data)
