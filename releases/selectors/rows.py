@@ -114,9 +114,9 @@ def waiting_for(user: User) -> list[Rollout]:
         .exclude(requested_by__in=user.logins())
         .exclude(edits__by__in=user.logins())
     )
-    found = pending.exclude(
-        approvals__in=Approval.objects.filter(by__in=user.logins(), voided_at=None)
-    ).select_related("service", "candidate", "stable")
+    voted = Approval.objects.filter(by__in=user.logins(), voided_at=None)
+    undecided = pending.exclude(approvals__in=voted).select_related("service", "candidate", "stable")
+    found = undecided.defer("baseline", "last_written", "writing")
     return [
         row
         for row in found

@@ -68,6 +68,7 @@ def traffic_of(services: Iterable[Service]) -> dict[int, Traffic]:
         Rollout.objects.filter(lately, service__in=rows)
         .select_related("candidate", "stable")
         .prefetch_related("step_runs")
+        .defer("baseline", "last_written", "writing")
     )
     carrying = {row.service_id: row for row in found_rollouts if row.state in _CARRYING}
     by_hand = {

@@ -119,7 +119,7 @@ def _snapshots(*, count: int, longest: Rollout) -> None:
         "latency_bucket": dict.fromkeys(_EDGES, 1000.0),
         "latency_sum_ms": 52_000.0,
     }
-    numbers = {"decision": "wait", "metrics": [], "decisive": None, "missing_requests": 120}
+    numbers: dict[str, Any] = {"decision": "wait", "metrics": [], "decisive": None, "missing_requests": 120}
     long = int(min(LONG_RELEASE, count / 10))
     each = max((count - long) // Rollout.objects.count(), 1)
     with connection.cursor() as cursor:

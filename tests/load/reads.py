@@ -157,7 +157,9 @@ def measure(world: World, *, filled: Filled) -> list[Page]:
     api.force_authenticate(world.operator)
     admin.force_login(world.operator)
     large = _large_tables()
-    asked = [(name, api, f"/api/v1/{path}") for name, path in addresses(filled)]
+    asked: list[tuple[str, Client, str]] = [
+        (name, api, f"/api/v1/{path}") for name, path in addresses(filled)
+    ]
     for path, times in PAGED.items():
         asked.append((f"{path}, page {times}", api, _far_page(api, f"/api/v1/{path}", times=times)))
     asked += [(name, admin, path) for name, path in ADMIN.items()]
