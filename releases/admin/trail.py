@@ -15,25 +15,30 @@ from django.views.decorators.http import require_GET, require_POST
 
 from releases import flow, selectors
 from releases.admin.actor import actor_of, may
+from releases.clock import database_now
 from releases.domain import NotAllowed
 from releases.domain.roles import Action
 from releases.models import AuditEvent
 from releases.said import said_of
 
-# Content type, file name, lines.
-_EXPORTS: Mapping[str, tuple[str, str, Callable[[], Iterator[str]]]] = {
-    "csv": ("text/csv; charset=utf-8", "weir-audit.csv", lambda: selectors.as_csv(_oldest_first())),
+# Content type, file name, lines up to the event of the export.
+_EXPORTS: Mapping[str, tuple[str, str, Callable[[int], Iterator[str]]]] = {
+    "csv": ("text/csv; charset=utf-8", "weir-audit.csv", lambda until: selectors.as_csv(_up_to(until))),
     "jsonl": (
         "application/jsonl; charset=utf-8",
         "weir-audit.jsonl",
-        lambda: selectors.as_jsonl(_oldest_first()),
+        lambda until: selectors.trail_as_jsonl(until=until),
     ),
-    "heads": ("application/jsonl; charset=utf-8", "weir-heads.jsonl", selectors.heads_as_jsonl),
+    "heads": (
+        "application/jsonl; charset=utf-8",
+        "weir-heads.jsonl",
+        lambda _until: selectors.heads_as_jsonl(),
+    ),
 }
 
 
-def _oldest_first() -> QuerySet[AuditEvent]:
-    return AuditEvent.objects.order_by("seq")
+def _up_to(seq: int) -> QuerySet[AuditEvent]:
+    return AuditEvent.objects.filter(seq__lte=seq).order_by("seq")
 
 
 @require_POST
@@ -57,10 +62,10 @@ def export(request: HttpRequest, format_: str) -> HttpResponseBase:
     if format_ not in _EXPORTS:
         raise Http404
     try:
-        flow.begin_export(by=actor_of(request), format_=format_, filters={})
+        until = flow.begin_export(by=actor_of(request), format_=format_, filters={}, clock=database_now)
     except NotAllowed as error:
         raise PermissionDenied(said_of(error)) from error
     content_type, name, lines = _EXPORTS[format_]
-    response = StreamingHttpResponse(lines(), content_type=content_type)
+    response = StreamingHttpResponse(lines(until), content_type=content_type)
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     return response

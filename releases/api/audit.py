@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -28,6 +28,7 @@ from releases.api.permissions import MayReadAudit
 from releases.api.references import named
 from releases.api.traffic import ObjectOrNull
 from releases.api.versions import ServiceRefSerializer
+from releases.clock import database_now
 from releases.models import AuditEvent, Rollout, SignedHead
 from services.models import Service
 
@@ -89,9 +90,10 @@ class HeadSerializer(serializers.ModelSerializer[SignedHead]):
         fields = ["seq", "hash", "at", "key_id", "signature", "sent_at"]
 
 
-EXPORTS: Mapping[str, tuple[str, Callable[[QuerySet[AuditEvent]], Iterator[str]]]] = {
-    "jsonl": ("application/jsonl; charset=utf-8", selectors.as_jsonl),
-    "csv": ("text/csv; charset=utf-8", selectors.as_csv),
+EXPORTS: Mapping[str, str] = {
+    "jsonl": "application/jsonl; charset=utf-8",
+    "csv": "text/csv; charset=utf-8",
+    "heads": "application/jsonl; charset=utf-8",
 }
 
 
@@ -168,7 +170,7 @@ class AuditViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Noun[AuditE
         return {**super().get_serializer_context(), "addresses": True}
 
     @extend_schema(
-        parameters=[OpenApiParameter("format", str, enum=["csv", "jsonl"], default="jsonl")],
+        parameters=[OpenApiParameter("format", str, enum=list(EXPORTS), default="jsonl")],
         responses={
             (200, "application/jsonl"): OpenApiTypes.BINARY,
             (200, "text/csv"): OpenApiTypes.BINARY,
@@ -176,16 +178,21 @@ class AuditViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Noun[AuditE
     )
     @action(detail=False, pagination_class=None)
     def export(self, request: Request) -> HttpResponseBase:
-        """Everything the filters let through, oldest first, streamed. The whole trail as JSON Lines verifies on its own."""
+        """Everything the filters let through, oldest first, streamed; ``heads``: every signed head.
+
+        Without filters, JSON Lines hold the whole trail and its signed heads, and verify on their own.
+        """
         chosen = request.query_params.get("format", "jsonl")
         if chosen not in EXPORTS:
-            raise serializers.ValidationError({"format": [_("The format is csv or jsonl.")]})
+            raise serializers.ValidationError({"format": [_("The format is csv, jsonl or heads.")]})
         events = self.filter_queryset(AuditEvent.objects.all())
         given = {name: str(value) for name, value in request.query_params.items() if name != "format"}
-        flow.begin_export(by=actor_of(request), format_=chosen, filters=given)
-        content_type, lines = EXPORTS[chosen]
-        response = StreamingHttpResponse(lines(events), content_type=content_type)
-        response["Content-Disposition"] = f'attachment; filename="weir-audit.{chosen}"'
+        until = flow.begin_export(by=actor_of(request), format_=chosen, filters=given, clock=database_now)
+        response = StreamingHttpResponse(
+            _exported(chosen, events if given else None, until=until), content_type=EXPORTS[chosen]
+        )
+        name = "heads.jsonl" if chosen == "heads" else f"audit.{chosen}"
+        response["Content-Disposition"] = f'attachment; filename="weir-{name}"'
         return response
 
     @extend_schema(responses=HeadSerializer(many=True), filters=False)
@@ -204,3 +211,12 @@ class AuditViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Noun[AuditE
                 {**asdict(report), "is_sound": report.is_sound, "verified_at": timezone.now()}
             ).data
         )
+
+
+def _exported(format_: str, events: QuerySet[AuditEvent] | None, *, until: int) -> Iterator[str]:
+    """Return the lines of an export; of the whole trail when no ``events`` are chosen."""
+    if format_ == "heads":
+        return selectors.heads_as_jsonl()
+    if format_ == "csv":
+        return selectors.as_csv(AuditEvent.objects.filter(seq__lte=until) if events is None else events)
+    return selectors.trail_as_jsonl(until=until) if events is None else selectors.as_jsonl(events)

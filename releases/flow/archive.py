@@ -18,8 +18,10 @@ from releases.clock import Clock
 from releases.domain import IllegalMove
 from releases.domain.actor import Actor
 from releases.domain.verifier import verify
+from releases.flow.kept_heads import is_signed, own_heads, signing_public_key
 from releases.flow.record import record, take_chain_lock
-from releases.flow.verify import lines_of, own_heads, signing_public_key, start_of_chain
+from releases.flow.verify import lines_of, start_of_chain
+from releases.flow.verify_books import archives_digest
 from releases.models import AuditArchive, AuditEvent, SignedHead
 
 
@@ -35,8 +37,15 @@ def archive_audit(*, by: Actor, folder: Path, clock: Clock) -> AuditArchive | No
     if seal is None:
         return None
     segment = AuditEvent.objects.filter(seq__gte=first, seq__lte=seal.seq).order_by("seq")
-    heads = [head for head in own_heads() if first <= head["seq"] <= seal.seq]
-    report = verify(lines_of(segment), heads=heads, public_key=signing_public_key(), first=first, prev=prev)
+    heads = [head for head in own_heads(since=first - 1) if head["seq"] <= seal.seq]
+    report = verify(
+        lines_of(segment),
+        heads=heads,
+        public_key=signing_public_key(),
+        first=first,
+        prev=prev,
+        signed=is_signed,
+    )
     if not report.is_sound:
         raise IllegalMove(
             _("The segment is not archived, since it does not verify: %(problem)s")
@@ -57,6 +66,7 @@ def archive_audit(*, by: Actor, folder: Path, clock: Clock) -> AuditArchive | No
             "last_hash": seal.hash,
             "file": file.name,
             "sha256": sha256,
+            "archives": archives_digest(),
         }
         record("archive_audit", by=by, obj=archive, after=after)
     return archive

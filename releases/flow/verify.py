@@ -2,44 +2,55 @@
 
 from __future__ import annotations
 
-import base64
-import json
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
-from django.conf import settings
 from django.db.models import QuerySet
 
-from releases.domain.chain import HeadSigner
-from releases.domain.fingerprint import digest
-from releases.domain.states import Event
-from releases.domain.verifier import GENESIS, NOT_IN_TEXT, Report, digest_of, verify
+from releases.domain.verifier import GENESIS, LINK, Report, digest_of, verify
+from releases.flow.kept_heads import HeadLine, is_signed, kept_heads, own_heads, signing_public_key
 from releases.flow.record import contents
-from releases.models import Approval, AuditArchive, AuditEvent, SignedHead
+from releases.flow.verify_books import archive_problem, changed_vote
+from releases.models import AuditArchive, AuditEvent
 
 _CHUNK = 2000
 
 
-def verify_chain(*, heads: Sequence[dict[str, Any]] | None = None, public_key: bytes | None = None) -> Report:
+def verify_chain(*, heads: Sequence[HeadLine] | None = None, public_key: bytes | None = None) -> Report:
     """Recompute every hash, oldest first, compare each column with the text that was hashed, and hold the heads against it.
 
-    ``heads`` are those kept outside (by default the configured file), the database's own otherwise. An archived segment is
-    taken up at its last hash. When the chain holds, each vote's stored evidence is compared with the hash in the trail.
+    ``heads`` are those kept outside (by default the configured file), the database's own otherwise; a file that is gone,
+    and heads without a key, are problems. An archived segment is taken up at its last hash. When the chain holds, archives
+    and votes are compared with what it tells of them.
     """
     key = signing_public_key() if public_key is None else public_key
-    kept = (heads_of_file() or own_heads()) if heads is None else list(heads)
     first, prev = start_of_chain()
+    lines, problem = heads_to_hold(since=first - 1) if heads is None else (list(heads), "")
+    if problem:
+        return Report(0, None, problem, prev)
     report = verify(
         lines_of(AuditEvent.objects.order_by("seq")),
-        heads=[head for head in kept if head["seq"] >= first] if key else [],
+        heads=[head for head in lines if head["seq"] >= first - 1],
         public_key=key,
         first=first,
         prev=prev,
+        signed=is_signed,
     )
-    if report.is_sound and (problem := changed_evidence()):
+    if report.is_sound and (problem := archive_problem(heads=lines) or changed_vote()):
         return Report(report.events, None, problem, report.head, report.heads)
     return report
+
+
+def heads_to_hold(*, since: int) -> tuple[list[HeadLine], str]:
+    """Return the kept heads from that event on, and what is wrong with their place.
+
+    The head that seals the newest archive is the database's own where the place does not have it: its signature vouches for it.
+    """
+    kept = kept_heads()
+    lines = [line for line in kept.lines if line["seq"] >= since]
+    if since and not any(line["seq"] == since for line in lines):
+        lines += [line for line in own_heads(since=since) if line["seq"] == since]
+    return lines, kept.problem
 
 
 def lines_of(events: QuerySet[AuditEvent]) -> Iterator[dict[str, Any]]:
@@ -61,45 +72,7 @@ def as_line(event: AuditEvent) -> dict[str, Any]:
 
 def as_link(line: dict[str, Any]) -> dict[str, Any]:
     """Return an event as it carries the chain of somebody else's export: without what it says."""
-    return {name: line[name] for name in ("seq", *NOT_IN_TEXT) if name != "text"}
-
-
-def changed_evidence() -> str:
-    """Say which vote's stored evidence is not what its hash says, or return an empty text."""
-    told = {
-        after["vote"]: after.get("evidence_hash")
-        for after in AuditEvent.objects.filter(
-            action__in=[Event.APPROVE, Event.REJECT], outcome=AuditEvent.Outcome.DONE
-        ).values_list("after", flat=True)
-        if after and "vote" in after
-    }
-    for vote in Approval.objects.order_by("id").iterator(chunk_size=_CHUNK):
-        if (
-            digest(vote.evidence) != vote.evidence_hash
-            or told.get(vote.pk, vote.evidence_hash) != vote.evidence_hash
-        ):
-            return f"The evidence of vote {vote.pk} on {vote.rollout} was changed after the vote."
-    return ""
-
-
-def signing_public_key() -> bytes:
-    """Return the public key that heads are verified with, empty when none is set. Raises BadKey."""
-    if settings.AUDIT_PUBLIC_KEY:
-        return base64.b64decode(settings.AUDIT_PUBLIC_KEY)
-    return HeadSigner.from_base64(settings.AUDIT_SIGNING_KEY).public if settings.AUDIT_SIGNING_KEY else b""
-
-
-def heads_of_file(path: str = "") -> list[dict[str, Any]]:
-    """Return the heads kept in the file outside the database, oldest first; none when there is no such file."""
-    file = Path(path or settings.AUDIT_HEADS_FILE)
-    if not (path or settings.AUDIT_HEADS_FILE) or not file.is_file():
-        return []
-    return [json.loads(line) for line in file.read_text().splitlines() if line.strip()]
-
-
-def own_heads() -> list[dict[str, Any]]:
-    """Return the heads the database itself remembers: good against everybody but its owner."""
-    return [head.as_line() for head in SignedHead.objects.order_by("seq")]
+    return {name: line[name] for name in line if name in LINK}
 
 
 def start_of_chain() -> tuple[int, str]:

@@ -21,7 +21,15 @@ from releases.selectors.events import AllowedEvent, allowed_events, may, may_in
 from releases.selectors.experiments import experiments
 from releases.selectors.health import HealthItem, health
 from releases.selectors.news import Item, News, Place, newest_place, news_after
-from releases.selectors.packs import as_csv, as_jsonl, evidence_pack, heads_as_jsonl
+from releases.selectors.packs import (
+    Evidence,
+    as_csv,
+    as_jsonl,
+    evidence_of,
+    evidence_pack,
+    heads_as_jsonl,
+    trail_as_jsonl,
+)
 from releases.selectors.preview import Preview, StepPreview, preview
 from releases.selectors.rehearsals import blindness, rehearsal_of, rehearsal_sentence
 from releases.selectors.rows import (
@@ -55,6 +63,7 @@ __all__ = [
     "AllowedEvent",
     "CalendarView",
     "ChangePreview",
+    "Evidence",
     "HealthItem",
     "Item",
     "News",
@@ -82,6 +91,7 @@ __all__ = [
     "events_since",
     "events_that_mention",
     "events_until",
+    "evidence_of",
     "evidence_pack",
     "experiments",
     "exported",
@@ -110,6 +120,7 @@ __all__ = [
     "standard_changes",
     "traffic",
     "traffic_of",
+    "trail_as_jsonl",
     "train_timeline",
     "trains",
     "unfinished_changes",

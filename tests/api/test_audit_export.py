@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import csv
+import hashlib
 import io
 import json
 import subprocess
@@ -15,13 +16,15 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from django.db import connection
 from pytest_django.fixtures import Settings
 from rest_framework.test import APIClient
 
 from releases import flow
+from releases.clock import database_now
 from releases.domain import verifier
 from releases.domain.states import Event
-from releases.models import AuditEvent
+from releases.models import AuditEvent, SignedHead, guards
 from tests.api.conftest import World, actor_for, add_service, approved, pending
 
 Bearer = Callable[..., APIClient]
@@ -41,6 +44,17 @@ def body_of(answer: Any) -> str:
     return b"".join(answer.streaming_content).decode()
 
 
+def outside_heads(file: Path) -> str:
+    """Keep every signed head in a file, as outside the database; return its name."""
+    file.write_text("".join(json.dumps(head.as_line()) + "\n" for head in SignedHead.objects.order_by("seq")))
+    return file.name
+
+
+def something_happens(world: World) -> None:
+    flow.record_refusal(by=actor_for(world.viewer), action="pause", obj=world.viewer, why="No.")
+    flow.sign_head(clock=database_now, at_once=True)
+
+
 def verify_alone(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the shipped verifier with an isolated Python: no packages, no project."""
     command = [sys.executable, "-I", "-S", str(folder / "verify_audit.py"), *arguments]
@@ -54,6 +68,7 @@ def test_json_lines_hold_every_event_with_its_place_in_the_chain(world: World, b
     assert answer["Content-Type"].startswith("application/jsonl")
     assert [line["seq"] for line in lines] == list(range(1, AuditEvent.objects.count() + 1))
     assert json.loads(lines[-1]["text"])["action"] == lines[-1]["action"] == "export_audit"
+    assert not [line for line in lines if "signature" in line], "without a key there is no head"
     assert lines[-1]["after"] == {"format": "jsonl", "filters": {}}
 
 
@@ -90,9 +105,113 @@ def test_only_the_auditor_exports_and_a_refusal_is_an_event(
     assert refused.count() == (1 if person in {"approver", "operator"} else 0)
 
 
-def test_the_evidence_of_a_rollout_verifies_without_weir(
-    world: World, bearer: Bearer, key: str, tmp_path: Path
+def test_what_can_not_be_read_is_an_error_of_its_own(world: World, tmp_path: Path) -> None:
+    (tmp_path / "verify_audit.py").write_text(Path(str(verifier.__file__)).read_text())
+    (tmp_path / "events.jsonl").write_text("not json\n")
+    assert verify_alone(tmp_path, "events.jsonl").returncode == 2
+    assert verify_alone(tmp_path, "nothing.jsonl").returncode == 2
+
+
+@pytest.fixture
+def export(world: World, bearer: Bearer, key: str, tmp_path: Path) -> Path:
+    """A folder with the verifier and an export of a whole trail that has signed heads."""
+    approved(world)
+    (tmp_path / "verify_audit.py").write_text(Path(str(verifier.__file__)).read_text())
+    (tmp_path / "trail.jsonl").write_text(body_of(bearer(world.auditor).get(EXPORT)))
+    return tmp_path
+
+
+def rewrite(file: Path, change: Callable[[list[Any]], object]) -> None:
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    change(lines)
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+def test_an_export_of_the_whole_trail_holds_its_heads_and_verifies_alone(export: Path, key: str) -> None:
+    done = verify_alone(export, "trail.jsonl", "--key", key)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 signed heads hold" in done.stdout
+
+
+def test_heads_that_were_signed_after_an_export_do_no_harm(world: World, export: Path, key: str) -> None:
+    something_happens(world)
+    something_happens(world)
+    done = verify_alone(
+        export, "trail.jsonl", "--key", key, "--heads", outside_heads(export / "outside.jsonl")
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "2 heads were signed after this export" in done.stdout
+
+
+def test_an_export_of_a_trail_that_was_put_back_is_found_by_heads_signed_before_it(
+    world: World, bearer: Bearer, export: Path, key: str
 ) -> None:
+    something_happens(world)
+    kept = outside_heads(export / "outside.jsonl")
+    guards.remove(connection)
+    SignedHead.objects.all().delete()
+    AuditEvent.objects.filter(seq__gte=AuditEvent.objects.get(action="export_audit").seq).delete()
+    guards.install(connection)
+    (export / "trail.jsonl").write_text(body_of(bearer(world.auditor).get(EXPORT)))
+    done = verify_alone(export, "trail.jsonl", "--key", key, "--heads", kept)
+    assert done.returncode == 1
+    assert "the chain was computed anew" in done.stdout or "was cut off" in done.stdout
+
+
+@pytest.mark.parametrize("said_by", ["columns without text", "a null text", "the chain alone"])
+def test_an_event_whose_text_was_taken_away_is_named(export: Path, key: str, said_by: str) -> None:
+    def forge(lines: list[Any]) -> None:
+        number = next(place for place, line in enumerate(lines) if line.get("action") == "approve")
+        event = {**lines[number], "actor": "mallory", "reason": "forged"}
+        text = event.pop("text")
+        if said_by == "a null text":
+            event["text"] = None
+        if said_by == "the chain alone":
+            event = {name: event[name] for name in ("seq", "digest", "prev", "hash")}
+        assert text
+        lines[number] = event
+
+    rewrite(export / "trail.jsonl", forge)
+    done = verify_alone(export, "trail.jsonl", "--key", key)
+    assert done.returncode == 1
+    seq = AuditEvent.objects.get(action="approve").seq
+    assert done.stdout.startswith(f"Event {seq} ")
+
+
+def test_an_object_that_says_something_twice_is_not_read(export: Path, key: str) -> None:
+    file = export / "trail.jsonl"
+    file.write_text(file.read_text().replace('{"seq": 2,', '{"actor": "mallory", "seq": 2,', 1))
+    assert verify_alone(export, "trail.jsonl", "--key", key).returncode == 2
+
+
+def test_what_was_named_must_be_checked(export: Path, key: str) -> None:
+    without_key = verify_alone(export, "trail.jsonl")
+    assert (without_key.returncode, "without --key" in without_key.stderr) == (2, True)
+    assert verify_alone(export, "trail.jsonl", "--key", key, "--heads", "nothing.jsonl").returncode == 2
+    assert verify_alone(export, "trail.jsonl", "--heads", "nothing.jsonl").returncode == 2
+    assert verify_alone(export, "trail.jsonl", "--key", "!!!!").returncode == 2
+    alone = verify_alone(export, "trail.jsonl", "--chain-only")
+    assert (alone.returncode, "No signed head was checked" in alone.stdout) == (0, True)
+    rewrite(export / "trail.jsonl", lambda lines: lines.pop())
+    no_head = verify_alone(export, "trail.jsonl", "--key", key)
+    assert (no_head.returncode, "no signed head was held" in no_head.stdout) == (1, True)
+
+
+def test_every_head_is_given_as_the_verifier_reads_it(
+    world: World, bearer: Bearer, export: Path, key: str
+) -> None:
+    for _ in range(3):
+        something_happens(world)
+    answer = bearer(world.auditor).get(EXPORT, {"format": "heads"})
+    (export / "outside.jsonl").write_text(body_of(answer))
+    assert len((export / "outside.jsonl").read_text().splitlines()) == SignedHead.objects.count() > 3
+    done = verify_alone(export, "trail.jsonl", "--key", key, "--heads", "outside.jsonl")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.fixture
+def pack(world: World, bearer: Bearer, key: str, tmp_path: Path) -> Path:
+    """The unpacked evidence of a rollout that was approved while another service's was asked for."""
     other = add_service("product", cluster=world.cluster, policy=world.policy)
     rollout = pending(world)
     pending(world, service=other)
@@ -102,28 +221,97 @@ def test_the_evidence_of_a_rollout_verifies_without_weir(
     answer = bearer(world.auditor).get(f"/api/v1/rollouts/{rollout.pk}/evidence.zip")
     assert answer.status_code == 200
     zipfile.ZipFile(io.BytesIO(answer.content)).extractall(tmp_path)
-    lines = [json.loads(line) for line in (tmp_path / "events.jsonl").read_text().splitlines()]
-    command = ["events.jsonl", "--heads", "heads.jsonl", "--key", key, "--from", str(lines[0]["seq"])]
-    assert " ".join(command) in (tmp_path / "README.txt").read_text()
-    sound = verify_alone(tmp_path, *command)
+    return tmp_path
+
+
+def test_the_evidence_of_a_rollout_verifies_without_weir(world: World, pack: Path, key: str) -> None:
+    something_happens(world)
+    something_happens(world)
+    command = [".", "--key", key, "--heads", "HEADS"]
+    assert f"python3 verify_audit.py {' '.join(command)}" in (pack / "README.txt").read_text()
+    command[-1] = outside_heads(pack / "outside.jsonl")
+    sound = verify_alone(pack, *command)
     assert sound.returncode == 0, sound.stdout + sound.stderr
     assert "1 signed heads hold" in sound.stdout
-    told = [line for line in lines if "text" in line]
-    assert {line["rollout"] for line in told} == {rollout.pk}
-    assert any("text" not in line for line in lines), "the other service's events only carry the chain"
-    (vote,) = json.loads((tmp_path / "approvals.json").read_text())
+    assert verify_alone(pack, "events.jsonl", "--key", key).returncode == 0
+    lines = [json.loads(line) for line in (pack / "events.jsonl").read_text().splitlines()]
+    (rollout,) = {line["rollout"] for line in lines if "text" in line}
+    assert rollout == json.loads((pack / "manifest.json").read_text())["rollout"]
+    assert any(set(line) == {"seq", "digest", "prev", "hash"} for line in lines), "another rollout's"
+    (vote,) = json.loads((pack / "approvals.json").read_text())
     assert (vote["by"], vote["decision"]) == ("approver", "approve")
 
-    approve = next(number for number, line in enumerate(lines) if line.get("action") == "approve")
-    lines[approve]["text"] = lines[approve]["text"].replace("Read it.", "Read IT.")
-    (tmp_path / "events.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    broken = verify_alone(tmp_path, *command)
-    assert broken.returncode == 1
-    assert f"Event {lines[approve]['seq']} " in broken.stdout
+
+@pytest.mark.parametrize("name", [*verifier.VOUCHED, "heads.jsonl", "README.txt"])
+def test_an_edited_file_of_the_pack_is_named(pack: Path, key: str, name: str) -> None:
+    (pack / name).write_text((pack / name).read_text() + " ")
+    done = verify_alone(pack, ".", "--key", key)
+    assert done.returncode == 1
+    assert done.stdout.startswith(f"{name} is not the file that was exported")
 
 
-def test_what_can_not_be_read_is_an_error_of_its_own(world: World, tmp_path: Path) -> None:
-    (tmp_path / "verify_audit.py").write_text(Path(str(verifier.__file__)).read_text())
-    (tmp_path / "events.jsonl").write_text("not json\n")
-    assert verify_alone(tmp_path, "events.jsonl").returncode == 2
-    assert verify_alone(tmp_path, "nothing.jsonl").returncode == 2
+@pytest.mark.parametrize("name", verifier.VOUCHED)
+def test_a_manifest_made_to_fit_an_edited_file_is_contradicted_by_the_trail(
+    pack: Path, key: str, name: str
+) -> None:
+    (pack / name).write_text((pack / name).read_text() + " ")
+    fit_manifest(pack, name)
+    done = verify_alone(pack, ".", "--key", key)
+    assert done.returncode == 1
+    assert done.stdout.startswith(f"{name} is not the file that event ")
+
+
+def fit_manifest(folder: Path, *names: str) -> None:
+    manifest = json.loads((folder / "manifest.json").read_text())
+    for name in names:
+        manifest["files"][name] = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+def test_a_changed_event_of_the_pack_is_named(pack: Path, key: str) -> None:
+    def read_it_not(lines: list[Any]) -> None:
+        (event,) = [line for line in lines if line.get("action") == "approve"]
+        event["text"] = event["text"].replace("Read it.", "Read IT.")
+
+    rewrite(pack / "events.jsonl", read_it_not)
+    fit_manifest(pack, "events.jsonl")
+    done = verify_alone(pack, ".", "--key", key)
+    assert done.returncode == 1
+    assert done.stdout.startswith(f"Event {AuditEvent.objects.get(action='approve').seq} has a digest")
+
+
+def test_an_event_of_the_rollout_that_was_left_out_is_named(pack: Path, key: str) -> None:
+    def hide(lines: list[Any]) -> None:
+        number = next(place for place, line in enumerate(lines) if line.get("action") == "approve")
+        lines[number] = {name: lines[number][name] for name in ("seq", "digest", "prev", "hash")}
+
+    rewrite(pack / "events.jsonl", hide)
+    fit_manifest(pack, "events.jsonl")
+    done = verify_alone(pack, ".", "--key", key)
+    assert done.returncode == 1
+    assert "some were left out" in done.stdout
+
+
+def test_a_pack_whose_own_export_no_head_covers_is_named(pack: Path, key: str) -> None:
+    (pack / "heads.jsonl").write_text("")
+    fit_manifest(pack, "heads.jsonl")
+    done = verify_alone(pack, ".", "--key", key)
+    assert (done.returncode, "no signed head was held" in done.stdout) == (1, True)
+
+
+def test_votes_and_verdicts_are_held_against_the_trail() -> None:
+    told = {"vote": 4, "evidence_hash": verifier.digest_of("{}")}
+    approve = {"seq": 9, "action": "approve", "outcome": "done", "user": 2, "fingerprint": "f", "after": told}
+    vote = {"id": 4, "decision": "approve", "user": 2, "fingerprint": "f", "evidence_text": "{}"}
+    ask = verifier._votes_problem
+    assert ask([vote], events=[approve]) == ""
+    assert "is missing" in ask([], events=[approve])
+    assert "changed after the vote" in ask([{**vote, "evidence_text": "{ }"}], events=[approve])
+    for column, value in {"decision": "reject", "user": 3, "fingerprint": "e"}.items():
+        assert "Vote 4 in approvals.json is not the one" in ask([{**vote, column: value}], events=[approve])
+    said = {"id": 7, "outcome": "fail", "metric": "error_ratio", "samples_hash": "s"}
+    fall = {"seq": 12, "action": "roll_back", "after": {"verdict": said}}
+    verdict = {"id": 7, "outcome": "fail", "metric": "error_ratio", "snapshots_hash": "s"}
+    assert verifier._verdicts_problem([verdict], events=[fall]) == ""
+    for changed in ([], [{**verdict, "outcome": "pass"}], [{**verdict, "snapshots_hash": "t"}]):
+        assert "Verdict 7 in verdicts.jsonl" in verifier._verdicts_problem(changed, events=[fall])

@@ -1,4 +1,4 @@
-"""Twenty ways to falsify the trail: what each does, what prevents it, and what shows it when nothing prevented it.
+"""Ways to falsify the trail: what each does, what prevents it, and what shows it when nothing prevented it.
 
 ``table()`` is the table of docs/audit.md; a test compares them.
 """
@@ -20,7 +20,8 @@ from releases.domain.chain import HeadSigner
 from releases.domain.fingerprint import canonical
 from releases.domain.verifier import digest_of, link
 from releases.flow.record import contents
-from releases.models import Approval, AuditEvent, SignedHead, guards
+from releases.flow.verify_books import archives_digest
+from releases.models import Approval, AuditArchive, AuditEvent, SignedHead, guards
 
 EVENTS = 12
 """How many events the trail has; heads are signed at 4, 8 and 12."""
@@ -60,7 +61,7 @@ def forged(seq: int, *, prev: str, after: AuditEvent, **columns: object) -> Audi
         outcome="done", prev=prev,
     )  # fmt: skip
     for name, value in columns.items():
-        setattr(event, name, value)
+        setattr(event, name.rstrip("_"), value)
     event.text = canonical(contents(event))
     event.hash = link(prev=prev, digest=digest_of(event.text))
     event.save(force_insert=True)
@@ -143,6 +144,30 @@ def clock_back() -> None:
     forged(EVENTS + 1, prev=at(EVENTS).hash, after=at(EVENTS), at=at(EVENTS).at - timedelta(hours=1))
 
 
+def make_up_an_archive(last: int = 4) -> None:
+    """Delete the beginning as if it had been archived (4: a signed head fits), and let an event of one's own tell of it."""
+    end = at(last)
+    archive = AuditArchive.objects.create(
+        first_seq=1, last_seq=last, last_hash=end.hash, file="audit.jsonl.gz", sha256="0" * 64
+    )
+    AuditEvent.objects.filter(seq__lte=last).delete()
+    after = {
+        "first": 1,
+        "last": last,
+        "last_hash": end.hash,
+        "sha256": "0" * 64,
+        "archives": archives_digest(),
+    }
+    forged(
+        EVENTS + 1,
+        prev=at(EVENTS).hash,
+        after=at(EVENTS),
+        action="archive_audit",
+        object_id=str(archive.pk),
+        after_=after,
+    )
+
+
 def change_evidence() -> None:
     Approval.objects.update(evidence={"fingerprint": "another"})
 
@@ -188,6 +213,10 @@ TAMPERINGS = (
               "earlier than the event before", 13, "times that do not go back"),
     Tampering("change a vote's evidence", change_evidence, "trigger approval_stays",
               "was changed after the vote", None, "SHA-256 of the evidence, stored with the vote and in the trail"),
+    Tampering("delete a vote", lambda: Approval.objects.all().delete(), "trigger approval_no_delete",
+              "was deleted", None, "every vote that the trail tells of must be there"),
+    Tampering("delete the beginning behind a made-up archive", make_up_an_archive, "trigger archive_of_what_is_sealed",
+              "before the retention ended", None, "the archive's own event; its end signed 180 days before that event"),
 )  # fmt: skip
 
 

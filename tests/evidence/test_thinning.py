@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from collections.abc import Callable
 from datetime import timedelta
-from io import BytesIO
 from typing import Any
 
 import pytest
@@ -206,8 +204,9 @@ def _rates(points: list[dict[str, Any]]) -> list[float]:
 
 def test_the_evidence_pack_holds_what_was_measured(completed: Story) -> None:
     def lines(rollout: Rollout) -> list[Any]:
-        with zipfile.ZipFile(BytesIO(selectors.evidence_pack(rollout))) as pack:
-            return [json.loads(line) for line in pack.read("snapshots.jsonl").splitlines()]
+        return [
+            json.loads(line) for line in selectors.evidence_of(rollout).files["snapshots.jsonl"].splitlines()
+        ]
 
     before = lines(completed.rollout)
     thin(completed, after=YEAR)

@@ -45,7 +45,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description Everything the filters let through, oldest first, streamed. The whole trail as JSON Lines verifies on its own. */
+        /**
+         * @description Everything the filters let through, oldest first, streamed; ``heads``: every signed head.
+         *
+         *     Without filters, JSON Lines hold the whole trail and its signed heads, and verify on their own.
+         */
         get: operations["audit_export_retrieve"];
         put?: never;
         post?: never;
@@ -4292,7 +4296,7 @@ export interface operations {
     audit_export_retrieve: {
         parameters: {
             query?: {
-                format?: "csv" | "jsonl";
+                format?: "csv" | "heads" | "jsonl";
             };
             header?: never;
             path?: never;

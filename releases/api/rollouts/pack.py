@@ -24,7 +24,15 @@ class EvidenceView(Door):
     @extend_schema(responses={(200, "application/zip"): OpenApiTypes.BINARY})
     def get(self, request: Request, pk: int) -> HttpResponseBase:
         rollout = get_object_or_404(selectors.rollouts(), pk=pk)
-        flow.begin_evidence_pack(rollout, by=actor_of(request), clock=database_now)
-        response = HttpResponse(selectors.evidence_pack(rollout), content_type="application/zip")
+        evidence = selectors.evidence_of(rollout)
+        export = flow.begin_evidence_pack(
+            rollout,
+            by=actor_of(request),
+            clock=database_now,
+            digests=evidence.digests,
+            as_of=evidence.as_of,
+        )
+        packed = selectors.evidence_pack(rollout, evidence=evidence, export=export)
+        response = HttpResponse(packed, content_type="application/zip")
         response["Content-Disposition"] = f'attachment; filename="weir-{rollout}-evidence.zip"'
         return response

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -33,11 +34,11 @@ def approve_change(change: TrafficChange, *, by: Actor, fingerprint: str, why: s
     _check_fingerprint(change, given=fingerprint)
     if change.approvals.filter(votes_of(by), voided_at=None, fingerprint=fingerprint).exists():
         return
-    _vote(change, Approval.Decision.APPROVE, by=by, why=why)
+    told = _vote(change, Approval.Decision.APPROVE, by=by, why=why)
     if is_full(change):
-        move_change(change, ChangeEvent.APPROVE, by=by, why=why, approved_at=database_now())
+        move_change(change, ChangeEvent.APPROVE, by=by, why=why, after=told, approved_at=database_now())
     else:
-        move_change(change, ChangeEvent.APPROVE, by=by, why=why, to=ChangeState.PENDING)
+        move_change(change, ChangeEvent.APPROVE, by=by, why=why, after=told, to=ChangeState.PENDING)
 
 
 @transaction.atomic
@@ -47,8 +48,8 @@ def reject_change(change: TrafficChange, *, by: Actor, why: str) -> None:
     change_target(ChangeState(change.state), ChangeEvent.REJECT)
     if not why.strip():
         raise BadPlan(_("A rejection says why."), field="reason")
-    _vote(change, Approval.Decision.REJECT, by=by, why=why)
-    move_change(change, ChangeEvent.REJECT, by=by, why=why, ended_at=database_now())
+    told = _vote(change, Approval.Decision.REJECT, by=by, why=why)
+    move_change(change, ChangeEvent.REJECT, by=by, why=why, after=told, ended_at=database_now())
 
 
 @transaction.atomic
@@ -105,7 +106,8 @@ def _check_fingerprint(change: TrafficChange, *, given: str) -> None:
         raise Stale(text % {"given": shown(given), "now": shown(change.fingerprint)})
 
 
-def _vote(change: TrafficChange, decision: Approval.Decision, *, by: Actor, why: str) -> None:
+def _vote(change: TrafficChange, decision: Approval.Decision, *, by: Actor, why: str) -> dict[str, Any]:
+    """Store the vote, and return what the trail tells of it."""
     evidence = {
         "fingerprint": change.fingerprint,
         "traffic": change.spec,
@@ -117,7 +119,7 @@ def _vote(change: TrafficChange, decision: Approval.Decision, *, by: Actor, why:
     change.approvals.filter(votes_of(by), voided_at=None).update(
         voided_at=database_now(), voided_why=_("voted again")
     )
-    TrafficVote.objects.create(
+    vote = TrafficVote.objects.create(
         change=change,
         by_id=person_of(by),
         decision=decision,
@@ -127,3 +129,4 @@ def _vote(change: TrafficChange, decision: Approval.Decision, *, by: Actor, why:
         evidence_hash=digest(evidence),
         channel=by.channel.value,
     )
+    return {"vote": vote.pk, "evidence_hash": vote.evidence_hash}

@@ -9,7 +9,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.core.management.base import BaseCommand, CommandError
 
-from releases.flow.verify import signing_public_key
+from releases.flow.kept_heads import signing_public_key
 
 
 class Command(BaseCommand):

@@ -19,6 +19,15 @@ _FUNCTIONS = (
          END IF;
          RAISE EXCEPTION 'audit events are append-only' {_ERROR};
        END $$""",
+    f"""CREATE OR REPLACE FUNCTION weir_archives_what_is_sealed() RETURNS trigger LANGUAGE plpgsql AS $$
+       BEGIN
+         IF NEW.first_seq <> COALESCE((SELECT MAX(last_seq) FROM releases_auditarchive), 0) + 1 OR NOT EXISTS (
+              SELECT 1 FROM releases_auditevent e JOIN releases_signedhead h ON h.seq = e.seq AND h.hash = e.hash
+              WHERE e.seq = NEW.last_seq AND e.hash = NEW.last_hash AND e.at < clock_timestamp() - interval '180 days') THEN
+           RAISE EXCEPTION 'an archive follows the one before and ends with a signed head older than 180 days' {_ERROR};
+         END IF;
+         RETURN NEW;
+       END $$""",
     f"""CREATE OR REPLACE FUNCTION weir_follows_head() RETURNS trigger LANGUAGE plpgsql AS $$
        DECLARE head RECORD;
        BEGIN
@@ -159,6 +168,8 @@ GUARDS: Mapping[tuple[str, str], str] = {
     "FOR EACH ROW EXECUTE FUNCTION weir_two_persons('declared_by_id', 'reviewed_by_id')",
     ("releases_freezeoverride", "override_by_two_persons"): "BEFORE INSERT OR UPDATE ON {table} "
     "FOR EACH ROW EXECUTE FUNCTION weir_two_persons('asked_by_id', 'agreed_by_id')",
+    ("releases_auditarchive", "archive_of_what_is_sealed"): "BEFORE INSERT ON {table} "
+    "FOR EACH ROW EXECUTE FUNCTION weir_archives_what_is_sealed()",
     ("releases_auditarchive", "archive_stays"): "BEFORE UPDATE OR DELETE ON {table} "
     "FOR EACH ROW EXECUTE FUNCTION weir_refuse()",
     ("releases_signedhead", "head_no_update"): "BEFORE UPDATE OF seq, hash, at, signature, key_id ON {table} "

@@ -28,6 +28,11 @@ GUARDS: Mapping[tuple[str, str], str] = {
          OR NEW.prev != COALESCE((SELECT hash FROM {table} ORDER BY seq DESC LIMIT 1), printf('%064d', 0))
          OR ABS(julianday(NEW.at) - julianday('now')) * 86400 > 5
        BEGIN SELECT RAISE(ABORT, 'an audit event follows the head of the chain, now'); END""",
+    ("releases_auditarchive", "archive_of_what_is_sealed"): """BEFORE INSERT ON {table}
+       WHEN NEW.first_seq != COALESCE((SELECT MAX(last_seq) FROM {table}), 0) + 1 OR NOT EXISTS (
+         SELECT 1 FROM releases_auditevent e JOIN releases_signedhead h ON h.seq = e.seq AND h.hash = e.hash
+         WHERE e.seq = NEW.last_seq AND e.hash = NEW.last_hash AND julianday('now') - julianday(e.at) > 180)
+       BEGIN SELECT RAISE(ABORT, 'an archive follows the one before and ends with a signed head older than 180 days'); END""",
     ("releases_auditarchive", "archive_no_update"): "BEFORE UPDATE ON {table} "
     "BEGIN SELECT RAISE(ABORT, 'archives are append-only'); END",
     ("releases_auditarchive", "archive_no_delete"): "BEFORE DELETE ON {table} "
