@@ -10,7 +10,7 @@ from django.core.checks import CheckMessage, Error, Tags, register
 from django.db import DatabaseError, connection
 
 from releases.domain.chain import BadKey
-from releases.flow.verify import signing_public_key
+from releases.flow.kept_heads import signing_public_key
 from releases.models import guards
 
 
