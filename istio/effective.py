@@ -97,23 +97,34 @@ class Decision:
 
 
 def effective_split(
-    virtual_service: Manifest, *, host: str, routes: Sequence[str] | None = None, namespace: str | None = None
+    virtual_service: Manifest,
+    *,
+    host: str,
+    routes: Sequence[str] | None = None,
+    namespace: str | None = None,
+    stable: str | None = None,
 ) -> dict[str, float]:
     """Return the percent of ordinary requests that each subset of ``host`` gets; no subset is "".
 
     Ordinary requests are those that no managed route takes. Where several of the owner's routes lead to the
-    host and split differently, the one for all requests counts, else the first; {} if none does. For a
-    display: ``weights_of`` refuses what is ambiguous. Raises MalformedRoute.
+    host and split differently, those with the subset ``stable`` go before others (testers may be pinned to
+    another version), then the one for all requests, else the first; {} if none leads there. For a display: ``weights_of`` refuses what is ambiguous. Raises MalformedRoute.
     """
     home = namespace_of(virtual_service, default=namespace)
     splits = route_splits(virtual_service, host=host, routes=routes, namespace=namespace)
     ordinary = [split for split in splits if not split.managed]
     if not ordinary:
         return {}
-    chosen = next((split for split in ordinary if split.takes_all), ordinary[0])
+    full_host = fqdn(host, namespace=home)
+    carrying = [
+        split
+        for split in ordinary
+        if any((share.host, share.subset or "") == (full_host, stable) for share in split.shares)
+    ]
+    chosen = next((split for split in carrying or ordinary if split.takes_all), (carrying or ordinary)[0])
     percent: dict[str, float] = {}
     for share in chosen.shares:
-        if share.host == fqdn(host, namespace=home):
+        if share.host == full_host:
             percent[share.subset or ""] = percent.get(share.subset or "", 0.0) + share.percent
     return percent
 

@@ -12,13 +12,14 @@ from django.utils.formats import date_format
 from django.utils.translation import get_language, ngettext, pgettext
 from django.utils.translation import gettext as _
 
-from istio.documents import TrafficError
-from istio.mesh import VIRTUAL_SERVICE
+from istio.documents import AmbiguousRoutes, TrafficError
+from istio.mesh import VIRTUAL_SERVICE, Manifest
 from istio.routes import is_managed, sections_of
 from istio.weights import weights_of
 from releases.domain.reasons import Reason
 from releases.models import AuditEvent, Rollout, Verdict
 from releases.verdicts import judgement_sentence
+from services.models import Service
 
 
 def why(rollout: Rollout) -> str:
@@ -66,9 +67,7 @@ def _written(event: AuditEvent, *, document: Mapping[str, Any]) -> str:
     if service is None or document.get("kind") != VIRTUAL_SERVICE:
         return _("Wrote the %(kind)s to the mesh") % {"kind": document.get("kind") or _("objects")}
     try:
-        shares = weights_of(
-            dict(document), host=service.host, routes=service.routes, namespace=service.namespace
-        )
+        shares = _shares(event, service=service, document=dict(document))
         rules = sum(
             is_managed(route, place=place, named=service.routes)
             for place, route in sections_of(dict(document))
@@ -81,6 +80,16 @@ def _written(event: AuditEvent, *, document: Mapping[str, Any]) -> str:
         return text
     behind = ngettext("%(count)d rule before it", "%(count)d rules before it", rules) % {"count": rules}
     return f"{text} ({behind})"
+
+
+def _shares(event: AuditEvent, *, service: Service, document: Manifest) -> dict[str, float]:
+    """Return percent by subset. Which version was stable is asked only where testers have a route of their own."""
+    asked: dict[str, Any] = {"host": service.host, "routes": service.routes, "namespace": service.namespace}
+    try:
+        return weights_of(document, **asked)
+    except AmbiguousRoutes:
+        stable = event.rollout.stable if event.rollout else service.stable
+        return weights_of(document, **asked, stable=stable.subset if stable else None)
 
 
 class _Params(dict[str, Any]):

@@ -143,7 +143,13 @@ def adopt(rollout: Rollout, *, by: Actor, why: str, clock: Clock) -> None:
 def _weight_in(live: Manifest, *, rollout: Rollout) -> int:
     """Return the candidate's percent in the live object. Raises TrafficError."""
     service = rollout.service
-    shares = weights_of(live, host=service.host, routes=service.routes, namespace=service.namespace)
+    shares = weights_of(
+        live,
+        host=service.host,
+        routes=service.routes,
+        namespace=service.namespace,
+        stable=rollout.stable.subset,
+    )
     return round(shares.get(rollout.candidate.subset, 0))
 
 

@@ -282,7 +282,11 @@ def _refuse_unfit(rollout: Rollout, *, virtual_service: Manifest) -> None:
     """Refuse a candidate that already has traffic: there would be nothing to compare and nothing to roll back to."""
     service = rollout.service
     weights = weights_of(
-        virtual_service, host=service.host, routes=service.routes, namespace=service.namespace
+        virtual_service,
+        host=service.host,
+        routes=service.routes,
+        namespace=service.namespace,
+        stable=rollout.stable.subset,
     )
     share = weights.get(rollout.candidate.subset, 0)
     if share:

@@ -130,7 +130,11 @@ def _effective(rollout: Rollout, item: Rendered) -> dict[str, float]:
     """Return percent per version name; subsets that are no registered version keep their subset's name."""
     service = rollout.service
     split = effective_split(
-        item.virtual_service, host=service.host, routes=service.routes, namespace=service.namespace
+        item.virtual_service,
+        host=service.host,
+        routes=service.routes,
+        namespace=service.namespace,
+        stable=rollout.stable.subset,
     )
     names = {rollout.stable.subset: rollout.stable.name, rollout.candidate.subset: rollout.candidate.name}
     return {names.get(subset, subset): share for subset, share in split.items()}

@@ -151,7 +151,11 @@ def _configured(service: Service, document: Manifest | None) -> dict[str, float]
         return None
     try:
         split = effective_split(
-            document, host=service.host, routes=service.routes, namespace=service.namespace
+            document,
+            host=service.host,
+            routes=service.routes,
+            namespace=service.namespace,
+            stable=service.stable.subset if service.stable else None,
         )
     except TrafficError:
         return None

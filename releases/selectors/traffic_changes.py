@@ -177,7 +177,11 @@ def split_of(service: Service, document: Manifest) -> dict[str, float]:
     """Return the percent of ordinary requests by version name; a subset that is no version keeps its name."""
     try:
         split = effective_split(
-            document, host=service.host, routes=service.routes, namespace=service.namespace
+            document,
+            host=service.host,
+            routes=service.routes,
+            namespace=service.namespace,
+            stable=service.stable.subset if service.stable else None,
         )
     except TrafficError:
         return {}

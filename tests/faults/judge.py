@@ -53,7 +53,13 @@ def step_of(document: Manifest) -> int | None:
 def weight_in(document: Manifest, *, rollout: Rollout) -> int:
     """Return the candidate's percent in a VirtualService."""
     service = rollout.service
-    weights = weights_of(document, host=service.host, routes=service.routes, namespace=service.namespace)
+    weights = weights_of(
+        document,
+        host=service.host,
+        routes=service.routes,
+        namespace=service.namespace,
+        stable=rollout.stable.subset,
+    )
     return round(weights.get(rollout.candidate.subset, 0))
 
 

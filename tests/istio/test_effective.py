@@ -54,6 +54,13 @@ def test_the_routes_asked_for_are_the_ones_that_count() -> None:
     assert effective_split(document, host="product", routes=["a"]) == {"v1": 100}
 
 
+def test_testers_with_a_route_of_their_own_are_not_the_ordinary_split() -> None:
+    testers = route(to("v2"), name="testers", match=[{"headers": {"x-tester": {"exact": "1"}}}])
+    document = virtual_service(testers, route(to("v1"), name="base", match=[{"uri": {"prefix": "/"}}]))
+    assert effective_split(document, host="product", stable="v1") == {"v1": 100}
+    assert effective_split(document, host="product", stable="v9") == {"v2": 100}
+
+
 def test_a_route_the_operator_named_is_the_owners_whatever_it_is_called() -> None:
     document = virtual_service(route(to("v1", 95), to("v2", 5), name="weir-edge"))
     assert effective_split(document, host="product", routes=["weir-edge"]) == {"v1": 95, "v2": 5}

@@ -90,7 +90,13 @@ def standing(service: Service, *, stable: Version, candidate: Version, live: Man
     A live object that can not be read as a split gives the candidate nothing: so going anywhere asks for a vote.
     """
     try:
-        weights = weights_of(live, host=service.host, routes=service.routes, namespace=service.namespace)
+        weights = weights_of(
+            live,
+            host=service.host,
+            routes=service.routes,
+            namespace=service.namespace,
+            stable=stable.subset,
+        )
     except TrafficError:
         return TrafficSpec()
     weight = int(weights.get(candidate.subset, 0))
