@@ -46,7 +46,12 @@ def audit_sentence(event: AuditEvent) -> str:
     after = event.after if isinstance(event.after, dict) else {}
     if event.action == "mesh_write":
         return _written(event, document=after)
-    done = _actions(get_language()).get(event.action) or event.action.replace("_", " ")
+    said = _actions(get_language())
+    done = (
+        said.get(f"{event.action}:{after.get('accepted')}")
+        or said.get(event.action)
+        or event.action.replace("_", " ")
+    )
     text = done % _Params(
         {
             "object": event.object_id,
@@ -189,6 +194,7 @@ def _actions(_language: str | None) -> Mapping[str, str]:
         "void": _("The approval was voided"),
         "pause": _("Paused"),
         "resume": _("Resumed"),
+        "resume:evidence_unclear": _("Resumed, and accepted the unclear evidence of step %(step)s"),
         "set_weight": _("Set the weight to %(weight)s %%"),
         "promote": _("Asked for promotion"),
         "roll_back": _("Began to roll back"),

@@ -213,10 +213,10 @@ def _guarded(facts: Facts, now: datetime) -> Action | None:
 def _unclear(facts: Facts, run: Run, now: datetime) -> Action | None:
     """The bake is over: is the evidence there? Not enough traffic waits up to the plan's limit, never silently on.
 
-    A step that gives the candidate nothing asks for none.
+    A step that gives the candidate nothing asks for none, nor does one whose unclear evidence a person has accepted.
     """
     policy = facts.plan.evidence
-    if not facts.plan.steps[run.position].traffic.reaches_candidate:
+    if run.evidence_accepted or not facts.plan.steps[run.position].traffic.reaches_candidate:
         return None
     enough = {Outcome.PASS, Outcome.INCONCLUSIVE} if policy.policy == "guard" else {Outcome.PASS}
     if run.outcome in enough:

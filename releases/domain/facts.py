@@ -45,7 +45,7 @@ class Run:
 
     ``desired`` and ``written`` are percent for the candidate. ``bake_until`` is None while it is not baking.
     ``last_measured_at`` is the end of the last window that was judged, or when the step began. ``metrics_away``: Prometheus
-    did not answer then. ``mismatch`` holds the numbers when the observed split contradicts the written one, and nobody has
+    did not answer then. ``evidence_accepted``: a person lets the step be left on unclear evidence. ``mismatch`` holds the numbers when the observed split contradicts the written one, and nobody has
     accepted it yet.
     """
 
@@ -57,6 +57,7 @@ class Run:
     outcome: Outcome | None = None
     verdict_params: Mapping[str, Any] = field(default_factory=dict)
     metrics_away: bool = False
+    evidence_accepted: bool = False
     mismatch: Mapping[str, Any] | None = None
 
     @property

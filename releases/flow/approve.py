@@ -25,6 +25,8 @@ from releases.flow.record import record
 from releases.flow.request import void_votes
 from releases.models import Approval, EmergencyRelease, Rollout
 
+_ABOUT_THE_APPROVAL = frozenset({Reason.APPROVAL_VOID, Reason.APPROVAL_REVOKED, Reason.APPROVAL_EXPIRED})
+
 
 def approve(rollout: Rollout, *, by: Actor, fingerprint: str, why: str) -> None:
     """Vote for exactly this content. Permission first, then state, then fingerprint: NotAllowed, IllegalMove, Stale.
@@ -38,10 +40,22 @@ def approve(rollout: Rollout, *, by: Actor, fingerprint: str, why: str) -> None:
     check_fingerprint(rollout, given=fingerprint)
     if rollout.approvals.filter(votes_of(by), voided_at=None, fingerprint=fingerprint).exists():
         return
+    if State(rollout.state) is State.PAUSED and not approval_is_open(rollout):
+        raise IllegalMove(
+            _("The approval of %(rollout)s covers what would be written; there is nothing to approve.")
+            % {"rollout": rollout}
+        )
     evidence = evidence_pack(rollout, now=database_now())
     with transaction.atomic():
         vote = _vote(rollout, Approval.Decision.APPROVE, by=by, why=why, evidence=evidence)
         _count(rollout, vote, by=by, why=why)
+
+
+def approval_is_open(rollout: Rollout) -> bool:
+    """Say whether a paused rollout waits for votes: they are void, or not enough of them count."""
+    if is_exempt(rollout, now=database_now()):
+        return False
+    return rollout.reason_code in _ABOUT_THE_APPROVAL or not is_full(rollout)
 
 
 def _count(rollout: Rollout, vote: Approval, *, by: Actor, why: str) -> None:
@@ -55,18 +69,22 @@ def _count(rollout: Rollout, vote: Approval, *, by: Actor, why: str) -> None:
             by=by,
             why=why,
             reason=rollout.reason_code,
+            params=rollout.reason_params,
             to=State(rollout.state),
             wake=rollout.next_wake_up,
             after=told,
         )
         return
     if State(rollout.state) is State.PAUSED:
+        # Why else it is paused, at a manual gate for one, is as true as before.
+        voided = rollout.reason_code in _ABOUT_THE_APPROVAL
         move(
             rollout,
             Event.APPROVE,
             by=by,
             why=why,
-            reason=Reason.PAUSED_BY_PERSON,
+            reason=Reason.PAUSED_BY_PERSON if voided else rollout.reason_code,
+            params={} if voided else rollout.reason_params,
             wake=now,
             approved_at=now,
             after=told,

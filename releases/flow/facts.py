@@ -56,6 +56,7 @@ def _run(rollout: Rollout) -> Run | None:
         outcome=_outcome(verdict, shadow=rollout.service.shadow),
         verdict_params=_params(verdict) if verdict else {},
         metrics_away=verdict is not None and verdict.reason_code == Missing.UNREACHABLE,
+        evidence_accepted=run.evidence_accepted,
         mismatch=_mismatch(verdict, run=run),
     )
 

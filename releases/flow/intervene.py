@@ -41,7 +41,11 @@ def pause_by_hand(rollout: Rollout, *, by: Actor, why: str, clock: Clock) -> Non
 
 
 def resume(rollout: Rollout, *, by: Actor, why: str, clock: Clock) -> None:
-    """Go on with what was left of the bake. Resuming a rollout that waits for a person opens the gate it waits at."""
+    """Go on with what was left of the bake.
+
+    Resuming a rollout that waits for a person opens the gate it waits at; one whose evidence stayed unclear goes on
+    without it from this step. Guards still judge.
+    """
     check_may(Event.RESUME, by=by, service=rollout.service)
     target(State(rollout.state), Event.RESUME)
     if rollout.drift is not None:
@@ -50,13 +54,18 @@ def resume(rollout: Rollout, *, by: Actor, why: str, clock: Clock) -> None:
     columns: dict[str, Any] = {"version_problem": ""}  # looked at again before the next write
     if rollout.reason_code == Reason.WAITING_FOR_PERSON:
         columns["gates_passed"] = int(rollout.reason_params.get("step", 0)) + 1
+    told = None
+    if rollout.reason_code == Reason.EVIDENCE_UNCLEAR:
+        told = {"accepted": rollout.reason_code, "step": rollout.current_step}
     with transaction.atomic():
+        if told:
+            rollout.step_runs.filter(outcome=StepRun.Outcome.BAKING).update(evidence_accepted=True)
         if rollout.reason_code == Reason.SPLIT_MISMATCH:
             rollout.step_runs.filter(outcome=StepRun.Outcome.BAKING).update(mismatch_accepted=True)
         for run in rollout.step_runs.exclude(bake_left_seconds=None).filter(outcome=StepRun.Outcome.BAKING):
             until = now + timedelta(seconds=run.bake_left_seconds or 0)
             StepRun.objects.filter(pk=run.pk).update(bake_until=until, bake_left_seconds=None)
-        move(rollout, Event.RESUME, by=by, why=why, reason=Reason.WRITING, wake=now, **columns)
+        move(rollout, Event.RESUME, by=by, why=why, reason=Reason.WRITING, wake=now, after=told, **columns)
 
 
 def roll_back(rollout: Rollout, *, by: Actor, why: str, clock: Clock) -> None:

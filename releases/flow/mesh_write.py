@@ -165,6 +165,7 @@ def _begin_bake(rollout: Rollout, *, position: int, weight: int, at: datetime) -
         bake_until=None if paused else at + timedelta(seconds=seconds),
         bake_left_seconds=seconds if paused else None,
         mismatch_accepted=False,
+        evidence_accepted=False,
     )
     runs.filter(position=position).update(written=weight, outcome=StepRun.Outcome.BAKING)
     passed = runs.filter(position__lt=position, outcome=StepRun.Outcome.BAKING)

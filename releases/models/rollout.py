@@ -173,7 +173,8 @@ class StepRun(models.Model):
 
     Weights are percent for the candidate. ``started_at`` is the moment of the acknowledged write, from which the bake
     counts to ``bake_until``; while the rollout is paused ``bake_left_seconds`` keeps what was left of it. ``mismatch_accepted``
-    says that a person resumed it although the observed split contradicts the written one. The row after the last planned step is the promotion.
+    says that a person resumed it although the observed split contradicts the written one, ``evidence_accepted`` although its
+    evidence stayed unclear for as long as the plan allows. The row after the last planned step is the promotion.
     """
 
     class Outcome(models.TextChoices):
@@ -190,6 +191,7 @@ class StepRun(models.Model):
     written = models.PositiveSmallIntegerField(null=True, blank=True)
     observed = models.FloatField(null=True, blank=True)
     mismatch_accepted = models.BooleanField(default=False)
+    evidence_accepted = models.BooleanField(default=False)
     desired_at = models.DateTimeField(null=True, blank=True)
     started_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)

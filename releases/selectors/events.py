@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 
 from releases.domain.roles import Action, allows
 from releases.domain.states import OPERATOR_EVENTS, Event, State, can
+from releases.flow.approve import approval_is_open
 from releases.flow.authorize import covers, why_not
 from releases.models import Rollout, User
 from releases.roles import roles_of
@@ -67,8 +68,11 @@ def _personal(rollout: Rollout, event: Event, *, user: User, editors: set[int]) 
 
 
 def _situation(rollout: Rollout, event: Event) -> str:
+    state = State(rollout.state)
     if event in {Event.RESTORE, Event.ADOPT} and rollout.drift is None:
         return _("The mesh is what Weir last wrote.")
+    if event is Event.APPROVE and state is State.PAUSED and not approval_is_open(rollout):
+        return _("The approval covers what would be written; there is nothing to approve.")
     if event is Event.RESUME and rollout.drift is not None:
         return _("Restore or adopt the mesh first.")
     if event in {Event.PROMOTE, Event.SET_WEIGHT} and rollout.current_step is None:

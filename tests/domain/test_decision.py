@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -95,6 +96,13 @@ def test_unclear_evidence_holds_at_the_plan_s_limit() -> None:
     later = facts(run=Run(0, 5, 5, NOW - timedelta(seconds=61), NOW, Outcome.NO_DATA))
     assert isinstance(decide(facts(run=run), now=NOW), Wait)
     assert decide(later, now=NOW) == Hold(Reason.EVIDENCE_UNCLEAR)
+
+
+def test_unclear_evidence_that_a_person_accepted_makes_way_for_the_next_step() -> None:
+    accepted = replace(step(over=True, outcome=Outcome.NO_DATA), evidence_accepted=True)
+    assert decide(facts(run=accepted), now=NOW) == Shift(1)
+    failed = replace(accepted, outcome=Outcome.FAIL)
+    assert isinstance(decide(facts(run=failed), now=NOW), RollBack)
 
 
 def test_a_finished_rollout_never_moves_back_into_life() -> None:

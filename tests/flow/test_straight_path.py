@@ -97,6 +97,20 @@ def test_a_release_without_traffic_waits_for_evidence_and_then_holds(scene: Scen
     assert scene.weight(rollout) == 5
 
 
+def test_a_person_accepts_the_unclear_evidence_of_a_step_by_resuming(scene: Scene) -> None:
+    rollout = scene.rollout(at=State.RUNNING, plan=scene.plan(evidence={"policy": "gate"}))
+    scene.telemetry.silence(since=scene.now)
+    rollout = scene.until(rollout, State.PAUSED)
+    rollout = scene.pulse(scene.by_hand(rollout, Event.RESUME))
+    assert (rollout.state, rollout.current_step, scene.weight(rollout)) == (State.RUNNING, 1, 20)
+    event = rollout.audit_events.filter(action="resume").get()
+    assert audit_sentence(event) == "Resumed, and accepted the unclear evidence of step 1"
+    again = scene.until(rollout, State.PAUSED)
+    assert (again.reason_code, again.current_step) == ("evidence_unclear", 1), (
+        "the next step is asked for its own"
+    )
+
+
 def test_a_silent_release_is_rolled_back_when_the_plan_says_so(scene: Scene) -> None:
     plan = scene.plan(evidence={"policy": "gate", "when_unclear": "roll_back"})
     rollout = scene.rollout(at=State.RUNNING, plan=plan)

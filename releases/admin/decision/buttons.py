@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from releases.domain.reasons import Reason
 from releases.domain.states import Event
 from releases.models import Rollout
 from releases.selectors import AllowedEvent
@@ -36,6 +37,7 @@ _LOOKS: dict[Event, tuple[str | Promise, str, str | Promise, Asking]] = {
     Event.REVERT: (_("Revert"), "undo", _("Back to the version before"), "dialog"),
     Event.RETRY: (_("Try again"), "redo", _("A new draft of the same plan"), "dialog"),
 }
+_RESUME_UNCLEAR = _("Accepts the unclear evidence of this step; guards still judge")
 _RED = frozenset({Event.ROLL_BACK, Event.REJECT, Event.REVERT})
 _REASON_NEEDED = frozenset({Event.REJECT})
 
@@ -65,6 +67,8 @@ def buttons_of(rollout: Rollout, events: Sequence[AllowedEvent]) -> list[Button]
 def _button(rollout: Rollout, allowed: AllowedEvent) -> Button:
     event = allowed.event
     label, icon, does, asks = _LOOKS[event]
+    if event is Event.RESUME and rollout.reason_code == Reason.EVIDENCE_UNCLEAR:
+        does = _RESUME_UNCLEAR
     css = "danger" if event in _RED else "primary" if event is Event.APPROVE and allowed.allowed else ""
     if event is Event.EDIT:
         url = reverse("admin:releases_rollout_edit", args=[rollout.pk])

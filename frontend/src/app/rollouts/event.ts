@@ -67,6 +67,11 @@ export const EVENT_EFFECT = {
   retry: 'event.retry.effect',
 } satisfies Record<RolloutEvent, string>
 
+/** What the event would do now: resuming over unclear evidence accepts it. */
+export function effectOf(event: RolloutEvent, reasonCode: string): string {
+  return event === 'resume' && reasonCode === 'evidence_unclear' ? 'event.resume.unclear' : EVENT_EFFECT[event]
+}
+
 export const EVENT_ICON = {
   edit: 'copy',
   submit: 'right',

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { rollout as row } from '../../../dev/mock-shop'
-import { EVENT_PATH, NEEDS_REASON, ordered, pageOf } from './event'
+import { effectOf, EVENT_PATH, NEEDS_REASON, ordered, pageOf } from './event'
 import { dots, EVENTS, isFinished, isMoving, rolloutDetailFromApi, type RolloutPage } from './rollout'
 import { bakeShare, expectedEnd, nextStep, schedule } from './schedule'
 import { latestVerdicts, numberRows, runs, type Verdict } from './verdict'
@@ -100,6 +100,11 @@ describe('events', () => {
   test('approving leads to the page with the difference', () => expect(pageOf('approve', 7)).toBe('/admin/releases/rollout/7/change/'))
   test('every event but editing has an address', () =>
     expect(Object.keys(EVENT_PATH).sort()).toEqual(EVENTS.filter((event) => event !== 'edit').sort()))
+  test('resuming over unclear evidence says that it is accepted', () => {
+    expect(effectOf('resume', 'evidence_unclear')).toBe('event.resume.unclear')
+    expect(effectOf('resume', 'paused_by_person')).toBe('event.resume.effect')
+    expect(effectOf('pause', 'evidence_unclear')).toBe('event.pause.effect')
+  })
   test('what is allowed comes first and going back last', () => {
     const events = ordered([
       { event: 'roll_back', allowed: true, why: '' },
