@@ -25,6 +25,7 @@ from releases.flow.emergency import SHORTEST_REASON, release_in_emergency, revie
 from releases.flow.exports import begin_evidence_pack, begin_export
 from releases.flow.four_eyes import agree, propose, refuse, withdraw_proposal
 from releases.flow.freezes import create_freeze, press_red_button
+from releases.flow.go_back import go_back
 from releases.flow.guarded import guarded
 from releases.flow.heads import send_heads, sign_head
 from releases.flow.measured import as_measured
@@ -91,6 +92,7 @@ __all__ = [
     "edit",
     "fingerprint_of_train",
     "finish_change",
+    "go_back",
     "guarded",
     "import_freezes",
     "is_reproduced",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from releases import selectors
@@ -16,7 +18,10 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def at_the_gate(scene: Scene) -> Rollout:
     """Return a rollout that waits for a person before its second step."""
-    steps = [{"weight": 5, "bake_seconds": 5}, {"weight": 20, "bake_seconds": 5, "gate": "manual"}]
+    steps: list[dict[str, Any]] = [
+        {"weight": 5, "bake_seconds": 5},
+        {"weight": 20, "bake_seconds": 5, "gate": "manual"},
+    ]
     return scene.until(scene.rollout(plan=scene.plan(steps)), State.PAUSED)
 
 

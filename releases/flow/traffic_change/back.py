@@ -18,6 +18,7 @@ from releases.domain.fingerprint import digest
 from releases.domain.states import Event, State
 from releases.domain.traffic_change import ChangeEvent, ChangeState, settled_on
 from releases.flow.authorize import check_may
+from releases.flow.command_line import asker_of
 from releases.flow.content import pair_of
 from releases.flow.perform import perform
 from releases.flow.record import record, record_refusal
@@ -148,8 +149,7 @@ def _checked_target(service: Service, *, rollout: Rollout | None, to: Version | 
 
 def _begun(service: Service, *, target: Version, by: Actor, why: str, clock: Clock) -> TrafficChange:
     """Store the intent; a change that is being written is stopped by it, as by a rollback."""
-    if by.user_id is None:
-        raise NotAllowed(_("A change of traffic is asked for by a person."))
+    asker = asker_of(by)
     stable, candidate = versions_of(service, stable=target, candidate=None)
     spec = TrafficSpec(0).as_json()
     for other in TrafficChange.objects.filter(service=service, state=ChangeState.WRITING):
@@ -163,7 +163,7 @@ def _begun(service: Service, *, target: Version, by: Actor, why: str, clock: Clo
         weight=0,
         reason=reason,
         policy_number=service.policy.number,
-        requested_by_id=by.user_id,
+        requested_by_id=asker,
         needs_vote=False,
         state=ChangeState.APPROVED,
         approved_at=clock(),
