@@ -16,11 +16,9 @@ const START = Date.now()
 export const ago = (seconds: number): string => new Date(START - seconds * 1000).toISOString()
 const HASH = '9f2c41d07a8be36d5f10c2e94b7706a3d81f5ec29047bd6681ac3f0e92d4b75c'
 
-const BRIEFS: ServiceBrief[] = [
-  { id: 1, name: 'product', title: '商品', namespace: 'shop', cluster: 'lab' },
-  { id: 2, name: 'order', title: '订单', namespace: 'shop', cluster: 'lab' },
-  { id: 3, name: 'payment', title: '支付', namespace: 'shop', cluster: 'lab' },
-]
+const PLACE = { namespace: 'shop', cluster: 'lab' }
+const TITLES = Object.entries({ product: '商品', order: '订单', payment: '支付' })
+const BRIEFS: ServiceBrief[] = TITLES.map(([name, title], at) => ({ id: at + 1, name, title, ...PLACE, shadow: name === 'payment' }))
 export const SERVICES: (ServiceBrief & ServiceDetail)[] = BRIEFS.map((brief) => ({
   ...brief,
   host: brief.name,

@@ -16,6 +16,7 @@ from releases import flow, selectors
 from releases.admin.actor import actor_of, may, may_everywhere, person
 from releases.admin.base import OperationsAdmin
 from releases.domain.roles import Action
+from releases.templatetags.weir import chip
 from services.models import Cluster, Metric, Policy, Service, Version
 
 M = TypeVar("M", bound=Model)
@@ -65,8 +66,8 @@ class ClusterAdmin(CatalogueAdmin[Cluster]):
 @admin.register(Service)
 class ServiceAdmin(CatalogueAdmin[Service]):
     owner = "owners_id"
-    list_display = ("name", "title", "place", "stable_version", "owners", "policy")
-    list_filter = ("cluster", "owners", "policy")
+    list_display = ("name", "title", "place", "stable_version", "owners", "policy", "judged")
+    list_filter = ("cluster", "owners", "policy", "shadow")
     list_select_related = ("cluster", "stable", "owners", "policy")
     search_fields = ("name", "title", "namespace", "host")
     readonly_fields = ("stable",)
@@ -86,6 +87,13 @@ class ServiceAdmin(CatalogueAdmin[Service]):
         return super().change_view(
             request, object_id, form_url, {**(extra_context or {}), "back_to": back_to}
         )
+
+    @admin.display(description=_("verdicts"), ordering="shadow")
+    def judged(self, service: Service) -> SafeString | str:
+        """Say where nothing is done by a verdict; elsewhere there is nothing to say."""
+        if not service.shadow:
+            return _("decide")
+        return chip("hold", "warn", _("Shadow mode"))
 
     @admin.display(description=_("cluster and namespace"), ordering="namespace")
     def place(self, service: Service) -> str:

@@ -53,11 +53,12 @@ class KpiSerializer(serializers.Serializer[Any]):
 
 
 class ExperimentSerializer(serializers.Serializer[Any]):
-    """``choice``: ``open``, ``candidate``, ``stable`` or ``void``; ``id`` is the rollout's."""
+    """``choice``: ``open``, ``candidate``, ``stable`` or ``void``; ``id`` is the rollout's; ``shadow``: nothing is done by it."""
 
     id = serializers.IntegerField()
     number = serializers.CharField()
     service = serializers.CharField()
+    shadow = serializers.BooleanField()
     stable = serializers.CharField()
     candidate = serializers.CharField()
     state = serializers.CharField()

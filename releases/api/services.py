@@ -43,7 +43,10 @@ class Named(Reference):
 
 
 class ServiceSerializer(serializers.ModelSerializer[Service]):
-    """A service. ``stable`` is set by discovery and rollouts; no ``http_routes`` means "the only one"."""
+    """A service. ``stable`` is set by discovery and rollouts; no ``http_routes`` means "the only one".
+
+    ``shadow``: verdicts are recorded and shown, and nothing is done by them.
+    """
 
     cluster = Named(rows=Cluster.objects.all())
     policy = Named(rows=Policy.objects.all())
@@ -59,7 +62,8 @@ class ServiceSerializer(serializers.ModelSerializer[Service]):
         model = Service
         fields = [
             "id", "cluster", "namespace", "name", "title", "host", "port", "virtual_service",
-            "destination_rule", "http_routes", "owners", "policy", "metrics_source", "metrics", "stable",
+            "destination_rule", "http_routes", "owners", "policy", "metrics_source", "metrics", "shadow",
+            "stable",
         ]  # fmt: skip
 
 

@@ -23,13 +23,14 @@ from services.models import Service, Version
 
 
 class ServiceRefSerializer(serializers.ModelSerializer[Service]):
-    """A service as other rows name it."""
+    """A service as other rows name it. ``shadow``: verdicts are shown and nothing is done by them."""
 
     cluster = serializers.CharField(source="cluster.name", read_only=True)
+    shadow = serializers.BooleanField(read_only=True)
 
     class Meta:
         model = Service
-        fields = ["id", "name", "title", "namespace", "cluster"]
+        fields = ["id", "name", "title", "namespace", "cluster", "shadow"]
 
 
 class VersionRefSerializer(serializers.ModelSerializer[Version]):

@@ -36,6 +36,7 @@ def _shown(rollout: Rollout, verdict: Verdict | None, *, with_history: bool) -> 
         "id": rollout.pk,
         "number": str(rollout),
         "service": rollout.service.name,
+        "shadow": rollout.service.shadow,
         "stable": rollout.stable.name,
         "candidate": rollout.candidate.name,
         "state": rollout.state,

@@ -2115,11 +2115,12 @@ export interface components {
             when_unclear?: components["schemas"]["WhenUnclearEnum"];
             experiment?: components["schemas"]["ExperimentRuleRequest"] | null;
         };
-        /** @description ``choice``: ``open``, ``candidate``, ``stable`` or ``void``; ``id`` is the rollout's. */
+        /** @description ``choice``: ``open``, ``candidate``, ``stable`` or ``void``; ``id`` is the rollout's; ``shadow``: nothing is done by it. */
         Experiment: {
             id: number;
             number: string;
             service: string;
+            shadow: boolean;
             stable: string;
             candidate: string;
             state: string;
@@ -2883,7 +2884,11 @@ export interface components {
             /** @default  */
             compatibility_note: string;
         };
-        /** @description A service. ``stable`` is set by discovery and rollouts; no ``http_routes`` means "the only one". */
+        /**
+         * @description A service. ``stable`` is set by discovery and rollouts; no ``http_routes`` means "the only one".
+         *
+         *     ``shadow``: verdicts are recorded and shown, and nothing is done by them.
+         */
         PatchedServiceRequest: {
             cluster?: number | string;
             namespace?: string;
@@ -2901,6 +2906,11 @@ export interface components {
             /** Source of requests and latencies */
             metrics_source?: components["schemas"]["MetricsSourceEnum"];
             metrics?: string[];
+            /**
+             * Shadow mode
+             * @description Verdicts are recorded and shown, and nothing is done by them: no guard rolls back, no gate holds.
+             */
+            shadow?: boolean;
         };
         /** @description A release window. A rule makes it come again, as ``FREQ=WEEKLY;BYDAY=MO,TU``. */
         PatchedWindowInputRequest: {
@@ -3422,7 +3432,11 @@ export interface components {
                 };
             };
         };
-        /** @description A service. ``stable`` is set by discovery and rollouts; no ``http_routes`` means "the only one". */
+        /**
+         * @description A service. ``stable`` is set by discovery and rollouts; no ``http_routes`` means "the only one".
+         *
+         *     ``shadow``: verdicts are recorded and shown, and nothing is done by them.
+         */
         Service: {
             readonly id: number;
             cluster: number | string;
@@ -3441,17 +3455,27 @@ export interface components {
             /** Source of requests and latencies */
             metrics_source?: components["schemas"]["MetricsSourceEnum"];
             metrics?: string[];
+            /**
+             * Shadow mode
+             * @description Verdicts are recorded and shown, and nothing is done by them: no guard rolls back, no gate holds.
+             */
+            shadow?: boolean;
             readonly stable: components["schemas"]["VersionRef"] | null;
         };
-        /** @description A service as other rows name it. */
+        /** @description A service as other rows name it. ``shadow``: verdicts are shown and nothing is done by them. */
         ServiceRef: {
             readonly id: number;
             name: string;
             title?: string;
             namespace: string;
             readonly cluster: string;
+            readonly shadow: boolean;
         };
-        /** @description A service. ``stable`` is set by discovery and rollouts; no ``http_routes`` means "the only one". */
+        /**
+         * @description A service. ``stable`` is set by discovery and rollouts; no ``http_routes`` means "the only one".
+         *
+         *     ``shadow``: verdicts are recorded and shown, and nothing is done by them.
+         */
         ServiceRequest: {
             cluster: number | string;
             namespace: string;
@@ -3469,6 +3493,11 @@ export interface components {
             /** Source of requests and latencies */
             metrics_source?: components["schemas"]["MetricsSourceEnum"];
             metrics?: string[];
+            /**
+             * Shadow mode
+             * @description Verdicts are recorded and shown, and nothing is done by them: no guard rolls back, no gate holds.
+             */
+            shadow?: boolean;
         };
         /**
          * @description * `hold` - hold
@@ -3981,7 +4010,7 @@ export interface components {
          * @enum {string}
          */
         TypeEnum: "validation_error" | "client_error" | "server_error";
-        /** @description What the judge said. ``numbers`` depend on the rule. */
+        /** @description What the judge said. ``numbers`` depend on the rule; ``shadow``: nothing was done by it. */
         Verdict: {
             readonly id: number;
             /** Format: date-time */
@@ -3996,6 +4025,8 @@ export interface components {
             readonly numbers: {
                 [key: string]: unknown;
             };
+            /** Shadow mode */
+            shadow?: boolean;
         };
         /**
          * @description * `pass` - pass

@@ -28,10 +28,11 @@ def sentence_of(rollout: Rollout, *, schedule: Sequence[Held], now: datetime) ->
         "rest": f"{_joined([step.weight for step in rest])} %",
         "end": clock(schedule[-1].begins),
     }
+    opening = _shadowed_opening if rollout.service.shadow else _opening
     return format_html(
         "{} {}",
-        format_html(_opening(weight=first.weight, more=bool(rest)), **names),
-        format_html(_promise(), **names),
+        format_html(opening(weight=first.weight, more=bool(rest)), **names),
+        format_html(_promise(shadow=rollout.service.shadow), **names),
     )
 
 
@@ -51,7 +52,24 @@ def _opening(*, weight: int, more: bool) -> str:
     return _("If you approve, <b>chosen requests to {service}</b> go to {candidate} <b>{begin}</b>;")
 
 
-def _promise() -> str:
+def _shadowed_opening(*, weight: int, more: bool) -> str:
+    """In shadow mode the time of a step is all that is waited for."""
+    if weight and more:
+        return _(
+            "If you approve, <b>{first} of requests to {service}</b> go to {candidate} <b>{begin}</b>, "
+            "then {rest} by <b>{end}</b>, whatever the evidence says;"
+        )
+    if more:
+        return _(
+            "If you approve, <b>chosen requests to {service}</b> go to {candidate} <b>{begin}</b>, "
+            "then {rest} of all by <b>{end}</b>, whatever the evidence says;"
+        )
+    return _opening(weight=weight, more=more)
+
+
+def _promise(*, shadow: bool) -> str:
+    if shadow:
+        return _("in shadow mode no guard brings the traffic back by itself.")
     return _("if a guard fails, all traffic returns to {stable} in one write.")
 
 

@@ -55,14 +55,16 @@ class SnapshotSerializer(serializers.ModelSerializer[MetricSnapshot]):
 
 
 class VerdictSerializer(serializers.ModelSerializer[Verdict]):
-    """What the judge said. ``numbers`` depend on the rule."""
+    """What the judge said. ``numbers`` depend on the rule; ``shadow``: nothing was done by it."""
 
     sentence = serializers.SerializerMethodField()
     numbers = serializers.DictField(read_only=True)
 
     class Meta:
         model = Verdict
-        fields = ["id", "at", "step", "outcome", "metric", "rule", "reason_code", "sentence", "numbers"]
+        fields = [
+            "id", "at", "step", "outcome", "metric", "rule", "reason_code", "sentence", "numbers", "shadow",
+        ]  # fmt: skip
 
     def get_sentence(self, verdict: Verdict) -> str:
         return selectors.verdict_sentence(verdict)

@@ -22,6 +22,7 @@ export function experimentFromApi(row: ExperimentRow) {
     id: row.id,
     number: row.number,
     service: row.service,
+    shadow: row.shadow,
     names: { a: row.stable, b: row.candidate },
     choice: row.choice,
     sentence: row.sentence,

@@ -13,6 +13,7 @@ const ROW = {
   id: 7,
   number: 'R-7',
   service: 'product',
+  shadow: false,
   stable: 'v1',
   candidate: 'v2',
   state: 'running',
@@ -57,6 +58,12 @@ describe('the pages', () => {
     expect(page.text()).toContain('assignment sound')
     expect(page.text()).toContain('+0.20 pp … +1.80 pp')
     expect(page.text()).toContain('decides')
+  })
+  test('in shadow mode it says that nothing is done by it', async () => {
+    fakePortal({ 'GET /api/v1/experiments/7/': { body: { ...ROW, shadow: true } } })
+    const page = await show(ExperimentView, { id: 7 })
+    await flushPromises()
+    expect(page.get('[role="note"]').text()).toContain('Shadow mode. Verdicts are recorded and shown')
   })
   test('a void experiment is said loudly, in Chinese too', async () => {
     fakePortal({

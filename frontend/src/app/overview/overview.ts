@@ -59,6 +59,7 @@ export function serviceRowFromApi(row: OverviewServiceRow) {
     title: row.service.title ?? '',
     place: `${row.service.cluster} / ${row.service.namespace}`,
     cluster: row.service.cluster,
+    shadow: row.service.shadow,
     names,
     traffic: trafficFromApi(row.traffic, names),
     rollout,

@@ -16,6 +16,7 @@ export function serviceFromApi(row: ServiceDetail) {
     virtualService: row.virtual_service,
     destinationRule: row.destination_rule,
     stable: row.stable,
+    shadow: row.shadow ?? false,
   }
 }
 
