@@ -92,8 +92,8 @@ class ServiceAdmin(CatalogueAdmin[Service]):
     def judged(self, service: Service) -> SafeString | str:
         """Say where nothing is done by a verdict; elsewhere there is nothing to say."""
         if not service.shadow:
-            return _("decide")
-        return chip("hold", "warn", _("Shadow mode"))
+            return str(_("decide"))
+        return chip("hold", "warn", str(_("Shadow mode")))
 
     @admin.display(description=_("cluster and namespace"), ordering="namespace")
     def place(self, service: Service) -> str:
