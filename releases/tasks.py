@@ -84,7 +84,7 @@ def worker() -> Actor:
 def send_notifications() -> None:
     """Look what is due in the outbox. Beat calls this; each message is a task of its own, so a slow receiver delays no other."""
     now = database_now()
-    flow.notify_overdue_reviews(now=now)
+    flow.remind(now=now)
     for delivery_id in flow.due_deliveries(now=now):
         deliver_notification.apply_async(args=(delivery_id,), expires=30)
 

@@ -29,7 +29,7 @@ from releases.flow.go_back import go_back
 from releases.flow.guarded import guarded
 from releases.flow.heads import send_heads, sign_head
 from releases.flow.measured import as_measured
-from releases.flow.notify import notify_overdue_reviews
+from releases.flow.notify import remind
 from releases.flow.perform import perform
 from releases.flow.plans import delete_plan, save_plan
 from releases.flow.raw_changes import record_raw_changes
@@ -100,7 +100,6 @@ __all__ = [
     "issue_token",
     "lift_freeze",
     "note_failed_log_in",
-    "notify_overdue_reviews",
     "perform",
     "perform_change",
     "perform_train",
@@ -116,6 +115,7 @@ __all__ = [
     "register_version",
     "rehearsed_now",
     "release_in_emergency",
+    "remind",
     "request_change",
     "retry_delivery",
     "review_emergency",

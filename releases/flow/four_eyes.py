@@ -17,8 +17,9 @@ from releases.domain.states import Event
 from releases.flow.agreed import carry_out
 from releases.flow.attempts import attempt
 from releases.flow.authorize import check_fresh, check_may_any, check_token, person_behind
+from releases.flow.notify import notify_proposal
 from releases.flow.record import record
-from releases.models import Freeze, Proposal, Rollout, RolloutPlan
+from releases.models import AuditEvent, Freeze, Proposal, Rollout, RolloutPlan
 from services.models import Policy, Service
 
 
@@ -93,7 +94,7 @@ def propose(
     if not why.strip():
         raise BadPlan(_("A change that takes two people says why."), field="reason")
     proposal.save(force_insert=True)
-    record(
+    told = record(
         f"propose_{kind}",
         by=by,
         obj=proposal,
@@ -101,6 +102,7 @@ def propose(
         before=proposal.before,
         after={"proposal": str(proposal), "target": str(proposal.target), **proposal.after},
     )
+    _tell(proposal, told)
     return proposal
 
 
@@ -166,7 +168,7 @@ def _decide(proposal: Proposal, state: Proposal.State, *, by: Actor, why: str) -
     if not waiting.update(state=state, decided_by_id=by.user_id, decided_at=now, answer=why):
         raise LostRace(_("%(proposal)s was decided by somebody else just now.") % {"proposal": proposal})
     proposal.refresh_from_db()
-    record(
+    told = record(
         f"{state}_{proposal.kind}",
         by=by,
         obj=proposal,
@@ -174,4 +176,10 @@ def _decide(proposal: Proposal, state: Proposal.State, *, by: Actor, why: str) -
         before=proposal.before,
         after={"proposal": str(proposal), "target": str(proposal.target), **proposal.after},
     )
+    _tell(proposal, told)
     return proposal
+
+
+def _tell(proposal: Proposal, event: AuditEvent) -> None:
+    concerned = groups_concerned(proposal)
+    notify_proposal(proposal, event, concerned=concerned, grants=grants_to_agree(proposal))

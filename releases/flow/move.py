@@ -33,9 +33,10 @@ def move(
     wake: datetime | None = None,
     to: State | None = None,
     after: dict[str, Any] | None = None,
+    is_told: bool = True,
     **columns: Any,
 ) -> None:
-    """Change the state by the table, and write the audit event in the same transaction.
+    """Change the state by the table, and write the audit event in the same transaction; messages go out unless ``is_told`` is False.
 
     ``to`` keeps the state for an event that has not its full effect yet (a vote before the quorum). Raises IllegalMove,
     LostRace when the row changed since it was read.
@@ -62,7 +63,8 @@ def move(
                 before={"state": before.value},
                 after={"state": reached.value, "reason": str(reason), **(params or {}), **(after or {})},
             )
-            notify(rollout, told)
+            if is_told:
+                notify(rollout, told)
     except IntegrityError as error:
         if "one_live_rollout_per_service" in str(error) or "releases_rollout.service_id" in str(error):
             raise IllegalMove(

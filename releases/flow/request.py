@@ -186,6 +186,7 @@ def ask(rollout: Rollout, *, by: Actor, why: str, measured: bool) -> None:
         standard_change=rollout.standard_change,
         submitted_at=now,
         wake=lasts_until(now, start_at=rollout.start_at),
+        is_told=measured,  # an emergency is declared with the next move, and asks nobody for a vote
     )
     rehearse_before_vote(rollout, now=database_now())
 

@@ -36,7 +36,7 @@ class Posting:
 def webhook(message: Message, *, url: str, secret: str, id_: str, seconds: int) -> Posting:
     """Standard Webhooks: HMAC-SHA256 over ``id.timestamp.body``; a ``whsec_`` secret is base64."""
     body = json.dumps(
-        {"type": f"rollout.{message.kind}", "data": message.public()}, ensure_ascii=False
+        {"type": f"{message.about}.{message.kind}", "data": message.public()}, ensure_ascii=False
     ).encode()
     key = base64.b64decode(secret.removeprefix("whsec_")) if secret.startswith("whsec_") else secret.encode()
     signature = _hmac(key, f"{id_}.{seconds}.".encode() + body)
@@ -49,10 +49,10 @@ def webhook(message: Message, *, url: str, secret: str, id_: str, seconds: int) 
 
 
 def feishu(message: Message, *, url: str, secret: str, id_: str, seconds: int) -> Posting:
-    colour = "red" if message.kind in {"rolled_back", "review_overdue"} else "blue"
+    colour = "red" if message.kind in {"rolled_back", "emergency", "review_overdue"} else "blue"
     button = {
         "tag": "button",
-        "text": {"tag": "plain_text", "content": message.rollout or message.service},
+        "text": {"tag": "plain_text", "content": message.label},
         "type": "primary",
         "url": message.url,
     }
@@ -92,9 +92,7 @@ def wecom(message: Message, *, url: str, secret: str, id_: str, seconds: int) ->
 def slack(message: Message, *, url: str, secret: str, id_: str, seconds: int) -> Posting:
     text = f"*{_slack(message.title)}*\n{_slack(_said(message))}"
     # A text object may hold 3,000 characters; the link must survive the cut.
-    section = (
-        f"{text[: SLACK_CHARACTERS - len(message.url) - 20]}\n<{message.url}|{message.rollout or 'Weir'}>"
-    )
+    section = f"{text[: SLACK_CHARACTERS - len(message.url) - 20]}\n<{message.url}|{message.label}>"
     blocks = [{"type": "section", "text": {"type": "mrkdwn", "text": section}}]
     return Posting(url=url, body=_json({"text": message.title, "blocks": blocks}))
 

@@ -8,9 +8,11 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """``kind`` is ``state``, ``approval_asked``, ``rolled_back`` or ``review_overdue``; ``people`` are those who can act.
+    """``about`` is the noun (rollout, traffic_change, train, proposal, token) and ``number`` its name, ``rollout`` where there is one.
 
-    ``event`` and ``seq`` name the audit event; ``occurred_at`` is ISO 8601. Decisions are taken on the page behind ``url``.
+    ``kind`` is ``state``, ``approval_asked``, ``second_person_asked``, ``rolled_back``, ``emergency``, ``review_due``,
+    ``review_overdue`` or ``token_expires``; ``people`` are those who can act. ``event`` and ``seq`` name the audit event;
+    ``occurred_at`` is ISO 8601. Decisions are taken on the page behind ``url``.
     """
 
     kind: str
@@ -24,6 +26,13 @@ class Message:
     occurred_at: str
     people: tuple[str, ...] = ()
     addresses: tuple[str, ...] = ()
+    about: str = "rollout"
+    number: str = ""
+
+    @property
+    def label(self) -> str:
+        """What the link to the page says."""
+        return self.number or self.rollout or self.service or "Weir"
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> Message:

@@ -57,8 +57,13 @@ class Portal:
 
     def ask(self, service: str, *, plan: str, reason: str = "Faster pages.") -> Json:
         """Ask for a release of the version that is not stable, as the requester; return it submitted."""
+        draft = self.draft(service, plan=plan, reason=reason)
+        return self.post(f"rollouts/{draft['id']}/submit/", by="requester")
+
+    def draft(self, service: str, *, plan: str, reason: str = "Faster pages.") -> Json:
+        """Write a request down, as the requester, and leave it a draft."""
         stable = self.get("services/", name=service)["results"][0]["stable"]["name"]
-        draft = self.post(
+        return self.post(
             "rollouts/",
             by="requester",
             service=service,
@@ -69,7 +74,6 @@ class Portal:
             test_evidence="All suites passed on the same image.",
             rollback_note=f"All traffic back to {stable}; no data was changed.",
         )
-        return self.post(f"rollouts/{draft['id']}/submit/", by="requester")
 
     def approve(self, rollout: Json) -> Json:
         """Approve it as the approver, for the fingerprint it has."""

@@ -291,8 +291,8 @@ def test_an_overdue_review_is_told_once(world: World, receive: Any) -> None:
     EmergencyRelease.objects.create(
         **declared, declared_at=now - timedelta(days=2), due_at=now - timedelta(days=1)
     )
-    assert flow.notify_overdue_reviews(now=now) == 1
-    assert flow.notify_overdue_reviews(now=now) == 0
+    assert flow.remind(now=now) == 1
+    assert flow.remind(now=now) == 0
     send()
     assert [body["type"] for body in receiver.got] == ["rollout.review_overdue"]
     assert receiver.got[0]["data"]["people"] == [str(world.approver)]

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from releases.domain import IllegalMove, LostRace
 from releases.domain.actor import Actor
 from releases.domain.traffic_change import ChangeEvent, ChangeState, change_target
+from releases.flow.notify import notify_change
 from releases.flow.record import record
 from releases.models import TrafficChange
 
@@ -34,7 +35,7 @@ def move_change(
     reached = to or change_target(before, event)
     change_target(before, event)
     store(change, state=reached.value, **columns)
-    record(
+    told = record(
         action_of(event),
         by=by,
         obj=change,
@@ -42,6 +43,7 @@ def move_change(
         before={"state": before.value},
         after={"state": reached.value, **(after or {})},
     )
+    notify_change(change, told)
 
 
 def store(change: TrafficChange, **columns: Any) -> None:

@@ -22,6 +22,7 @@ from releases.domain.states import LIVE, Event, State
 from releases.domain.traffic_change import ChangeState
 from releases.flow.authorize import check_may
 from releases.flow.checking import baseline_of
+from releases.flow.notify import notify_change
 from releases.flow.record import record, record_refusal
 from releases.flow.traffic_change.content import (
     findings_of_change,
@@ -184,7 +185,7 @@ def _stored(change: TrafficChange, *, by: Actor) -> TrafficChange:
     if change.state == ChangeState.APPROVED:
         change.approved_at = database_now()
     change.save(force_insert=True)
-    record(
+    told = record(
         "request_traffic_change",
         by=by,
         obj=change,
@@ -197,4 +198,5 @@ def _stored(change: TrafficChange, *, by: Actor) -> TrafficChange:
             "needs_vote": change.needs_vote,
         },
     )
+    notify_change(change, told)
     return change
