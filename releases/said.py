@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from django.utils.translation import gettext
 
+from istio.checks import ADVICE
 from istio.sentence import Sentence, message_of
 from releases.domain import Blocked
 
@@ -25,6 +26,11 @@ def said_of(error: Exception) -> str:
 
 
 def said_of_refusal(error: Exception) -> str:
-    """Translate the message of an error, and the findings that stand against what was asked for."""
+    """Translate the message of an error, the findings that stand against what was asked for, and what to do about each."""
     findings = error.findings if isinstance(error, Blocked) else ()
-    return " ".join([said_of(error), *(said(finding.message) for finding in findings)])
+    sentences = [said_of(error)]
+    for finding in findings:
+        sentences.append(said(finding.message))
+        if advice := ADVICE.get(finding.code):
+            sentences.append(said(advice[1]))
+    return " ".join(dict.fromkeys(sentences))

@@ -2,6 +2,6 @@
 
 from istio.checks.facts import CheckFacts
 from istio.checks.finding import Finding, Severity
-from istio.checks.run import CODES, UNREADABLE, as_markdown, run_checks
+from istio.checks.run import ADVICE, UNREADABLE, as_markdown, run_checks
 
-__all__ = ["CODES", "UNREADABLE", "CheckFacts", "Finding", "Severity", "as_markdown", "run_checks"]
+__all__ = ["ADVICE", "UNREADABLE", "CheckFacts", "Finding", "Severity", "as_markdown", "run_checks"]

@@ -28,7 +28,8 @@ from istio.sentence import Sentence, message_of
 
 UNREADABLE = "WEIR0100"
 _UNREADABLE_FINDS = "A document near the write is not what its API allows, so a check could not be made."
-_UNREADABLE_REMEDY = "Correct the manifest at the place named."
+_UNREADABLE_TITLE = Sentence("Documents readable")
+_UNREADABLE_REMEDY = Sentence("Correct the manifest at the place named.")
 CHECKS: tuple[Check, ...] = (
     subset_defined.CHECK,
     host_exists.CHECK,
@@ -43,7 +44,12 @@ CHECKS: tuple[Check, ...] = (
     other_controller.CHECK,
     subset_labels.CHECK,
 )
-CODES: Mapping[str, Check] = {check.code: check for check in CHECKS}
+ADVICE: Mapping[str, tuple[Sentence, Sentence]] = {
+    UNREADABLE: (_UNREADABLE_TITLE, _UNREADABLE_REMEDY),
+    **{check.code: (check.title, check.remedy) for check in CHECKS},
+    **{check.code: (check.title, check.remedy) for check in REQUEST_CHECKS},
+}
+"""What each code is called, and what to do about it."""
 _GRAVEST_FIRST = (Severity.ERROR, Severity.WARNING, Severity.INFO)
 
 
@@ -73,13 +79,13 @@ def as_markdown() -> str:
         "",
         "| Code | Check | At worst | Finds | What to do |",
         "|---|---|---|---|---|",
-        f"| {UNREADABLE} | Documents readable | warning | {_UNREADABLE_FINDS} | {_UNREADABLE_REMEDY} |",
+        f"| {UNREADABLE} | {_UNREADABLE_TITLE} | warning | {_UNREADABLE_FINDS} | {_UNREADABLE_REMEDY} |",
         *(
             f"| {check.code} | {check.title} | {check.worst} | {check.finds} | {check.remedy} |"
             for check in CHECKS
         ),
         "",
-        "Two more are made when a rollout is submitted; they need Prometheus and the API server, not only documents.",
+        "Three more are made when a rollout is submitted; they need Prometheus and the API server, or what is live.",
         "",
         "| Code | Check | Finds | What to do |",
         "|---|---|---|---|",

@@ -10,6 +10,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from istio.checks import Finding, Severity
+from istio.checks.request import ALREADY_SERVED
 from istio.documents import TrafficError
 from istio.mesh import Manifest
 from istio.sentence import message_of
@@ -301,7 +302,9 @@ def _refuse_unfit(rollout: Rollout, *, virtual_service: Manifest) -> None:
         }
         raise Blocked(
             message,
-            findings=[Finding(code="WEIR0001", severity=Severity.ERROR, path="/spec/http", message=message)],
+            findings=[
+                Finding(code=ALREADY_SERVED.code, severity=Severity.ERROR, path="/spec/http", message=message)
+            ],
         )
 
 

@@ -9,7 +9,11 @@ from django.core.management import CommandError, call_command
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
+from istio.checks import ADVICE, Finding, Severity
+from istio.sentence import Sentence
 from portal import translations
+from releases.domain import Blocked
+from releases.said import said, said_of_refusal
 
 
 def test_every_message_has_its_translation_and_none_is_left_over() -> None:
@@ -76,3 +80,19 @@ def catalogue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     copy.write_bytes(translations.CATALOGUE.read_bytes())
     monkeypatch.setattr(translations, "CATALOGUE", copy)
     return copy
+
+
+@pytest.mark.parametrize("code", sorted(ADVICE))
+def test_every_check_is_named_and_answered_in_the_readers_language(code: str) -> None:
+    with override("zh-hans"):
+        for sentence in ADVICE[code]:
+            assert any("\u4e00" <= character <= "\u9fff" for character in said(sentence)), sentence
+
+
+def test_a_refusal_says_once_what_was_found_and_what_to_do() -> None:
+    message = Sentence("The rollback can be written")
+    finding = Finding("WEIR0004", Severity.ERROR, "/spec", message)
+    with override("zh-hans"):
+        told = said_of_refusal(Blocked(message, findings=[finding]))
+    assert told.count("可以写入回滚") == 1
+    assert "准入规则" in told

@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from istio.checks import Finding, Severity
-from istio.checks.run import CHECKS, CODES
+from istio.checks.run import ADVICE, CHECKS
 from istio.documents import TrafficError
 from istio.mesh import MeshError
 from releases import selectors
@@ -79,14 +79,14 @@ class Check:
     @property
     def title(self) -> str:
         """What is checked, in the reader's language; the finding itself where its code has no check."""
-        known = CODES.get(self.finding.code)
-        return said(known.title if known else self.finding.message)
+        known = ADVICE.get(self.finding.code)
+        return said(known[0] if known else self.finding.message)
 
     @property
     def details(self) -> tuple[str, ...]:
         """The finding as the mesh's own words say it, and what to do about it."""
-        known = CODES.get(self.finding.code)
-        return (said(self.finding.message), said(known.remedy)) if known else ()
+        known = ADVICE.get(self.finding.code)
+        return (said(self.finding.message), said(known[1])) if known else ()
 
 
 @dataclass(frozen=True, slots=True)
