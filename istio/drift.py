@@ -5,7 +5,7 @@ from __future__ import annotations
 from istio.documents import TrafficError, annotations_of, copied, mapping_at, whole_number_at
 from istio.marks import MIRROR
 from istio.mesh import Manifest
-from istio.mirrors import mirrors_to
+from istio.mirrors import mirror_host, mirrors_to
 from istio.routes import (
     Choice,
     Pair,
@@ -13,7 +13,7 @@ from istio.routes import (
     base_routes,
     destinations_of,
     effective_weights,
-    is_managed,
+    is_managed_for,
     pair_in,
     route_name,
     sections_of,
@@ -33,6 +33,7 @@ def owned_part(
     """Return exactly what Weir renders: weights and ports of base routes, managed routes, mirrors to the candidate.
 
     A base route also says which managed routes stand directly before it: anywhere else they take other requests.
+    What Weir rendered for another host in the same document is not among it.
     Two documents that are equal here differ only in what their owner may change at any time. Raises what
     ``with_weights`` raises when the base routes cannot be found.
     """
@@ -42,7 +43,7 @@ def owned_part(
     part: Manifest = {}
     before: list[str] = []
     for place, route in sections_of(virtual_service):
-        if is_managed(route, place=place, named=routes):
+        if is_managed_for(pair.stable.host, route=route, place=place, namespace=pair.namespace, named=routes):
             part.setdefault(place.section, []).append(copied(route))
             before.append(route_name(route, place=place))
             continue
@@ -51,7 +52,7 @@ def owned_part(
             part.setdefault(place.section, []).append({**owned, "rules": before})
         before = []
     mark = annotations_of(virtual_service).get(MIRROR)
-    return {**part, "mirror": mark} if mark is not None else part
+    return {**part, "mirror": mark} if mirror_host(virtual_service) == pair.stable.host else part
 
 
 def has_drifted(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from istio.documents import SERVER_FIELDS, WEIR_ANNOTATION, annotations_of, copied, metadata_of
 from istio.mesh import Manifest
 
@@ -43,9 +45,11 @@ def with_annotations(document: Manifest, *, changes: dict[str, str | None]) -> M
     return result
 
 
-def unmarked(document: Manifest) -> Manifest:
-    """Return a copy without Weir's annotations. Raises MalformedRoute."""
-    ours = [key for key in annotations_of(document) if str(key).startswith(WEIR_ANNOTATION)]
+def unmarked(document: Manifest, *, keep: Collection[str] = ()) -> Manifest:
+    """Return a copy without Weir's annotations but those to ``keep``. Raises MalformedRoute."""
+    ours = [
+        key for key in annotations_of(document) if str(key).startswith(WEIR_ANNOTATION) and key not in keep
+    ]
     return with_annotations(document, changes=dict.fromkeys(ours))
 
 

@@ -13,6 +13,7 @@ from istio.documents import (
     RuleConflict,
     Version,
     annotations_of,
+    describe,
     mapping_at,
     namespace_of,
     objects_at,
@@ -30,6 +31,14 @@ def with_mirror(document: Manifest, *, percent: float, places: list[Place], pair
 
     Raises RuleConflict where the owner mirrors to the candidate already, or uses the older ``mirror`` field.
     """
+    if mirror_host(document) not in {pair.candidate.host, None}:
+        raise RuleConflict(
+            Sentence(
+                "{document} already has the mirror of a release of {host}; end that one first.",
+                document=describe(document),
+                host=mirror_host(document),
+            )
+        )
     for place, route in sections_of(document, only=["http"]):
         if mirrors_to(pair.candidate, route=route, place=place, namespace=pair.namespace):
             raise RuleConflict(
@@ -57,8 +66,19 @@ def with_mirror(document: Manifest, *, percent: float, places: list[Place], pair
     return result
 
 
-def without_mirror(document: Manifest) -> Manifest:
-    """Return a copy without the mirror that Weir's annotation names, and without the annotations that tell of it."""
+def mirror_host(document: Manifest) -> str | None:
+    """Return the full name of the host to which Weir's mirror leads, None if there is none."""
+    mark = annotations_of(document).get(MIRROR)
+    return None if mark is None else str(mark).rpartition("/")[0]
+
+
+def without_mirror(document: Manifest, *, host: str | None = None) -> Manifest:
+    """Return a copy without the mirror that Weir's annotation names, and without the annotations that tell of it.
+
+    With ``host``, a full name, the mirror of another host's release stays.
+    """
+    if host is not None and mirror_host(document) not in {host, None}:
+        return with_annotations(document, changes={})
     marks = annotations_of(document)
     mark, empty = marks.get(MIRROR), _names(marks.get(EMPTY_MIRRORS))
     result = with_annotations(document, changes={MIRROR: None, EMPTY_MIRRORS: None})

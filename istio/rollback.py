@@ -11,10 +11,13 @@ from istio.routes import SECTIONS
 from istio.traffic import cleaned
 
 
-def rollback_patch(live: Manifest, target: Manifest, *, routes: list[str] | None = None) -> str:
+def rollback_patch(
+    live: Manifest, target: Manifest, *, host: str | None = None, routes: list[str] | None = None
+) -> str:
     """Return the ``kubectl patch`` that gives the live object the target's routes, without anything of Weir.
 
-    ``target`` is the rendered rollback, or an older baseline; ``routes`` are the base routes. Route lists are replaced whole and nothing is
+    ``target`` is the rendered rollback, or an older baseline; ``host`` and ``routes`` are as
+    ``cleaned`` takes them. Route lists are replaced whole and nothing is
     tested: the command printed before a release works at each of its steps, and twice. What it overwrites
     is what the routes' owner changed since it was printed. Raises MalformedRoute.
     """
@@ -22,7 +25,7 @@ def rollback_patch(live: Manifest, target: Manifest, *, routes: list[str] | None
     operations = [
         {"op": "add", "path": f"/spec/{section}", "value": routes}
         for section in SECTIONS
-        if (routes := spec_of(cleaned(target, routes=routes)).get(section)) is not None
+        if (routes := spec_of(cleaned(target, host=host, routes=routes)).get(section)) is not None
     ]
     patch = json.dumps(operations, ensure_ascii=False, separators=(",", ":"))
     place = ["-n", namespace_of(live, default=namespace_of(target))]

@@ -79,6 +79,22 @@ def is_managed(route: Manifest, *, place: Place, named: Sequence[str] | None = N
     return place.section == "http" and name.startswith(MANAGED_PREFIX) and name not in (named or ())
 
 
+def is_managed_for(
+    host: str | None, *, route: Manifest, place: Place, namespace: str, named: Sequence[str] | None = None
+) -> bool:
+    """Say whether Weir made the route for this host (its full name; None: for any).
+
+    Several services may have their routes in one document. A route whose destinations can not be read counts.
+    """
+    if not is_managed(route, place=place, named=named):
+        return False
+    try:
+        versions = versions_in(route, place=place, namespace=namespace)
+    except MalformedRoute:
+        return True
+    return host is None or not versions or any(version.host == host for version in versions)
+
+
 def is_weighted(route: Manifest, *, place: Place) -> bool:
     """Say whether the route has destinations, and neither redirects, answers itself nor delegates."""
     return not any(route.get(key) is not None for key in WITHOUT_WEIGHTS) and bool(

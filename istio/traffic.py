@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import json
 
-from istio.documents import RuleConflict, copied, describe, spec_of, subsets_of
+from istio.documents import RuleConflict, copied, describe, fqdn, namespace_of, spec_of, subsets_of
 from istio.drift import has_drifted, owned_part
-from istio.marks import annotated, unmarked, without_weir
+from istio.marks import EMPTY_MIRRORS, MIRROR, annotated, unmarked, without_weir
 from istio.matches import Condition, conditions_of, narrowed, sticky_conditions
 from istio.mesh import Manifest
-from istio.mirrors import with_mirror, without_mirror
+from istio.mirrors import mirror_host, with_mirror, without_mirror
 from istio.routes import (
     MANAGED_PREFIX,
     Choice,
@@ -22,7 +22,7 @@ from istio.routes import (
     Place,
     base_routes,
     destinations_of,
-    is_managed,
+    is_managed_for,
     pair_in,
     route_at,
     route_name,
@@ -73,7 +73,7 @@ def render(
     """
     pair = pair_in(virtual_service, host=host, stable=stable, candidate=candidate, namespace=namespace)
     document = with_weights(
-        _without_managed(virtual_service, routes=routes),
+        _without_managed(virtual_service, routes=routes, host=pair.stable.host, namespace=pair.namespace),
         host=host,
         stable=stable,
         candidate=candidate,
@@ -107,13 +107,22 @@ def render(
     return document
 
 
-def cleaned(virtual_service: Manifest, *, routes: list[str] | None = None) -> Manifest:
+def cleaned(
+    virtual_service: Manifest,
+    *,
+    host: str | None = None,
+    routes: list[str] | None = None,
+    namespace: str | None = None,
+) -> Manifest:
     """Return a copy with nothing of Weir in it: no managed route, mirror or annotation. Weights stay.
 
-    ``routes`` are the base routes as ``render`` takes them: an owner's route may be called ``weir-...``, too.
-    Raises MalformedRoute.
+    ``routes`` are the base routes as ``render`` takes them: an owner's route may be called ``weir-...``, too. With
+    ``host`` the managed routes and the mirror of another host's release stay. Raises MalformedRoute.
     """
-    return unmarked(_without_managed(virtual_service, routes=routes))
+    home = namespace_of(virtual_service, default=namespace)
+    full_host = fqdn(host, namespace=home) if host is not None else None
+    document = _without_managed(virtual_service, routes=routes, host=full_host, namespace=home)
+    return unmarked(document, keep=() if mirror_host(document) is None else (MIRROR, EMPTY_MIRRORS))
 
 
 def with_subset(destination_rule: Manifest, *, name: str, labels: dict[str, str]) -> Manifest:
@@ -141,13 +150,17 @@ def with_subset(destination_rule: Manifest, *, name: str, labels: dict[str, str]
     return result
 
 
-def _without_managed(virtual_service: Manifest, *, routes: list[str] | None) -> Manifest:
-    """Return a copy without managed routes and without the mirror Weir added."""
-    result = without_mirror(virtual_service)
+def _without_managed(
+    virtual_service: Manifest, *, routes: list[str] | None, host: str | None, namespace: str
+) -> Manifest:
+    """Return a copy without the managed routes and the mirror that Weir added for this host (None: for any)."""
+    result = without_mirror(virtual_service, host=host)
     http = list(sections_of(result, only=["http"]))
     if http:
         result["spec"]["http"] = [
-            route for place, route in http if not is_managed(route, place=place, named=routes)
+            route
+            for place, route in http
+            if not is_managed_for(host, route=route, place=place, namespace=namespace, named=routes)
         ]
     return result
 

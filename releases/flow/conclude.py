@@ -11,7 +11,6 @@ from django.db import transaction
 from istio.documents import TrafficError, annotations_of
 from istio.marks import FENCE, with_annotations
 from istio.mesh import Conflict, Manifest, Mesh
-from istio.traffic import cleaned
 from releases.clock import Clock
 from releases.domain import LostRace
 from releases.domain.actor import Actor
@@ -19,7 +18,7 @@ from releases.domain.reasons import Reason
 from releases.domain.states import Event, State
 from releases.flow.authority import verdict_behind
 from releases.flow.calibrate import learn_from
-from releases.flow.content import ended
+from releases.flow.content import ended, without_ours
 from releases.flow.mesh_write import put, settle
 from releases.flow.move import move
 from releases.flow.shift import undrifted
@@ -41,7 +40,7 @@ def promote(rollout: Rollout, *, by: Actor, clock: Clock) -> None:
         rollout,
         mesh=mesh,
         live=live,
-        document=cleaned(ended(live, rollout=rollout, candidate_weight=100), routes=rollout.service.routes),
+        document=without_ours(ended(live, rollout=rollout, candidate_weight=100), service=rollout.service),
         by=by,
         clock=clock,
         position=len(rollout.plan_value.steps),
@@ -162,7 +161,7 @@ def roll_back_document(rollout: Rollout, *, live: Manifest) -> tuple[Manifest, s
         baseline: Manifest = (rollout.baseline or {})["virtual_service"]
         back = {**live, "spec": baseline["spec"]}
         note = f"The live object could not be edited ({error}); the stored baseline was restored."
-    back = cleaned(back, routes=rollout.service.routes)
+    back = without_ours(back, service=rollout.service)
     return with_annotations(back, changes={FENCE: str(rollout.revision)}), note
 
 

@@ -8,10 +8,11 @@ from typing import Any
 from istio.documents import TrafficError
 from istio.marks import without_weir
 from istio.mesh import Manifest
-from istio.traffic import TrafficSpec, owned_part, render, with_subset
+from istio.traffic import TrafficSpec, cleaned, owned_part, render, with_subset
 from releases.domain.fingerprint import digest
 from releases.flow.quorum import terms_of
 from releases.models import Rollout, TrafficChange
+from services.models import Service
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,11 @@ def with_offset(spec: TrafficSpec, *, rollout: Rollout) -> TrafficSpec:
 def ended(virtual_service: Manifest, *, rollout: Rollout, candidate_weight: int) -> Manifest:
     """Render the end: one version has everything, nothing of Weir is left but the weights."""
     return render_spec(TrafficSpec(candidate_weight=candidate_weight), virtual_service, rollout=rollout)
+
+
+def without_ours(virtual_service: Manifest, *, service: Service) -> Manifest:
+    """Return a copy with nothing of a release of this service in it; another service's in the same object stays."""
+    return cleaned(virtual_service, host=service.host, routes=service.routes, namespace=service.namespace)
 
 
 def with_candidate_subset(destination_rule: Manifest, *, rollout: Rollout | TrafficChange) -> Manifest:

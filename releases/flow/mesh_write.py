@@ -23,6 +23,7 @@ from releases.flow.authority import authority_of
 from releases.flow.content import owned_parts, with_candidate_subset
 from releases.flow.move import change
 from releases.flow.record import record
+from releases.flow.shared_object import sharing
 from releases.models import Rollout, StepRun
 
 CONFIRMING_LOOKS = 6
@@ -148,7 +149,11 @@ def landed(rollout: Rollout, *, live: Manifest) -> bool:
         return _fence(live) is None and owned_parts(live, rollout=rollout) == owned_parts(
             document, rollout=rollout
         )
-    return _fence(live) not in {None, _fence(before)}
+    if _fence(live) in {None, _fence(before)}:
+        return False
+    # Where several services share the object, the other fence may be that of a neighbour who went back.
+    is_alone = not sharing(rollout.service).exists()
+    return is_alone or owned_parts(live, rollout=rollout) == owned_parts(document, rollout=rollout)
 
 
 def _begin_bake(rollout: Rollout, *, position: int, weight: int, at: datetime) -> None:

@@ -31,6 +31,7 @@ from releases.flow.quorum import terms_of
 from releases.flow.readiness import STATEMENTS, check_measured, check_statements, rehearse_roll_back
 from releases.flow.record import record
 from releases.flow.rehearse import rehearse_before_vote
+from releases.flow.shared_object import claim_object, refuse_taken
 from releases.flow.standard import approve_in_advance, matching_standard
 from releases.models import Approval, Rollout, RolloutEdit, RolloutPlan
 from releases.said import said_of
@@ -148,6 +149,7 @@ def ask(rollout: Rollout, *, by: Actor, why: str, measured: bool) -> None:
     """Do what ``submit`` says, whoever may: an emergency (``measured`` False) does not wait for metrics."""
     check_statements(rollout)
     _refuse_second(rollout)
+    refuse_taken(rollout.service)
     refuse_stale_stable(rollout)
     if measured:
         check_measured(rollout, now=database_now())
@@ -173,22 +175,24 @@ def ask(rollout: Rollout, *, by: Actor, why: str, measured: bool) -> None:
         )
     rehearse_roll_back(rollout, virtual_service=baseline["virtual_service"])
     now = database_now()
-    move(
-        rollout,
-        Event.SUBMIT,
-        by=by,
-        why=why or rollout.reason,
-        reason=Reason.WAITING_FOR_APPROVAL,
-        baseline=baseline,
-        last_written=None,
-        fingerprint=fingerprint,
-        policy_number=rollout.service.policy.number,
-        policy_terms=rollout.policy_terms,
-        standard_change=rollout.standard_change,
-        submitted_at=now,
-        wake=lasts_until(now, start_at=rollout.start_at),
-        is_told=measured,  # an emergency is declared with the next move, and asks nobody for a vote
-    )
+    with transaction.atomic():
+        claim_object(rollout.service)
+        move(
+            rollout,
+            Event.SUBMIT,
+            by=by,
+            why=why or rollout.reason,
+            reason=Reason.WAITING_FOR_APPROVAL,
+            baseline=baseline,
+            last_written=None,
+            fingerprint=fingerprint,
+            policy_number=rollout.service.policy.number,
+            policy_terms=rollout.policy_terms,
+            standard_change=rollout.standard_change,
+            submitted_at=now,
+            wake=lasts_until(now, start_at=rollout.start_at),
+            is_told=measured,  # an emergency is declared with the next move, and asks nobody for a vote
+        )
     rehearse_before_vote(rollout, now=database_now())
 
 

@@ -10,6 +10,7 @@ from releases.domain.roles import Action, allows
 from releases.domain.states import OPERATOR_EVENTS, Event, State, can
 from releases.flow.approve import approval_is_open
 from releases.flow.authorize import covers, why_not
+from releases.flow.shared_object import taken_by
 from releases.models import Rollout, User
 from releases.roles import roles_of
 from services.models import Service
@@ -73,6 +74,8 @@ def _situation(rollout: Rollout, event: Event) -> str:
         return _("The mesh is what Weir last wrote.")
     if event is Event.APPROVE and state is State.PAUSED and not approval_is_open(rollout):
         return _("The approval covers what would be written; there is nothing to approve.")
+    if event is Event.SUBMIT and (taken := taken_by(rollout.service)):
+        return taken
     if event is Event.RESUME and rollout.drift is not None:
         return _("Restore or adopt the mesh first.")
     if event in {Event.PROMOTE, Event.SET_WEIGHT} and rollout.current_step is None:

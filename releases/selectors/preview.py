@@ -96,7 +96,12 @@ def preview(rollout: Rollout) -> Preview:
         fingerprint=fingerprint,
         baseline_from=origin,
         steps=tuple(steps),
-        rollback_command=rollback_patch(rendered[-1].virtual_service, back, routes=rollout.service.routes),
+        rollback_command=rollback_patch(
+            rendered[-1].virtual_service,
+            back,
+            host=rollout.service.host,
+            routes=rollout.service.routes,
+        ),
         findings=tuple(dict.fromkeys(finding for step in steps for finding in step.findings)),
     )
 

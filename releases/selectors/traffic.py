@@ -18,7 +18,7 @@ from istio.telemetry import Counts, TelemetryError
 from istio.traffic import TrafficSpec
 from releases.clock import database_now
 from releases.domain.states import State
-from releases.flow.traffic_change.versions import changes_in_force
+from releases.flow.in_force import changes_in_force
 from releases.models import Rollout, TrafficChange
 from services.connections import mesh_of, telemetry_of
 from services.models import Cluster, Service

@@ -26,6 +26,7 @@ from releases.domain.traffic_change import (
 )
 from releases.flow.authorize import why_not
 from releases.flow.checking import baseline_of
+from releases.flow.shared_object import taken_by
 from releases.flow.traffic_change.content import (
     findings_of_change,
     fingerprint_of_change,
@@ -219,7 +220,7 @@ def _beside_rollout(change: TrafficChange, *, needs_vote: bool) -> tuple[Rollout
         return change.rollout, change.problem
     rollout = live_rollout(change.service)
     if rollout is None:
-        return None, ""
+        return None, taken_by(change.service) if needs_vote else ""
     if rollout.state in CARRYING:
         try:
             within_bound(change, rollout=rollout)

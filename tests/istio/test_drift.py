@@ -108,6 +108,17 @@ def test_a_third_party_of_the_route_may_not_change_its_port_unseen_either() -> N
     assert has_drifted(live, ours, **V1_V2)
 
 
+def test_what_weir_renders_for_another_host_of_the_document_is_no_drift() -> None:
+    orders = route(to("v1", 100, host="order"), name="orders")
+    owners = virtual_service(orders, route(to("v1", 100), name="primary"))
+    ours = render(SPEC, owners, **V1_V2)
+    theirs: dict[str, Any] = {**V1_V2, "host": "order", "routes": ["orders"]}
+    live = render(
+        TrafficSpec.from_json({"weight": 5, "rules": [{"header": "x", "exact": "1"}]}), ours, **theirs
+    )
+    assert not has_drifted(live, ours, **V1_V2)
+
+
 def test_a_base_named_like_a_managed_route_is_seen_as_a_base() -> None:
     named: dict[str, Any] = {**V1_V2, "routes": ["weir-edge"]}
     ours = render(SPEC, virtual_service(route(to("v1"), name="weir-edge")), **named)

@@ -246,6 +246,23 @@ def test_a_note_of_empty_mirrors_that_somebody_spoiled_stops_no_removal(spelled:
     assert cleaned(mirrored) == virtual_service(route(to("v1", 100), name="primary"))
 
 
+def test_what_belongs_to_another_host_of_the_document_stays() -> None:
+    before = virtual_service(
+        route(to("v1", 100, host="order"), name="orders", match=[{"uri": {"prefix": "/orders"}}]),
+        route(to("v1", 100), name="primary"),
+    )
+    orders = {"host": "order", "routes": ["orders"]}
+    theirs = rendered(before, {"rules": [TESTERS], "mirror": {"percent": 5}}, **orders)
+    both = rendered(theirs, {"weight": 5, "rules": [TESTERS]}, routes=["primary"])
+    assert names(both) == ["weir-orders.testers", "orders", "weir-primary.testers", "primary"]
+    ours_gone = cleaned(rendered(both, {}, routes=["primary"]), host="product", routes=["primary"])
+    assert ours_gone["metadata"] == theirs["metadata"]
+    assert ours_gone["spec"]["http"][:2] == theirs["spec"]["http"][:2]
+    assert names(ours_gone) == ["weir-orders.testers", "orders", "primary"]
+    assert cleaned(rendered(theirs, {}, **orders)) == before
+    assert refusal(theirs, {"mirror": {"percent": 5}}, routes=["primary"]).code == "RuleConflict"
+
+
 def test_a_missing_subset_is_added_once() -> None:
     before = destination_rule("v1")
     after = with_subset(before, name="v2", labels={"version": "v2"})

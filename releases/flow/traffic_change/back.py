@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from istio.documents import TrafficError
 from istio.marks import FENCE, with_annotations
 from istio.mesh import Conflict, Manifest, MeshError
-from istio.traffic import TrafficSpec, cleaned, render
+from istio.traffic import TrafficSpec, render
 from releases.clock import Clock, database_now
 from releases.domain import BadPlan, Blocked, LostRace, NotAllowed
 from releases.domain.actor import Actor
@@ -19,7 +19,7 @@ from releases.domain.states import Event, State
 from releases.domain.traffic_change import ChangeEvent, ChangeState, settled_on
 from releases.flow.authorize import check_may
 from releases.flow.command_line import asker_of
-from releases.flow.content import pair_of
+from releases.flow.content import pair_of, without_ours
 from releases.flow.perform import perform
 from releases.flow.record import record, record_refusal
 from releases.flow.traffic_change.content import document_of, fence_of
@@ -121,7 +121,7 @@ def back_document(change: TrafficChange, *, live: Manifest) -> tuple[Manifest, s
     fence: dict[str, str | None] = {FENCE: fence_of(change)}
     try:
         back = render(TrafficSpec(100), live, **pair)
-        return with_annotations(cleaned(back, routes=change.service.routes), changes=fence), ""
+        return with_annotations(without_ours(back, service=change.service), changes=fence), ""
     except TrafficError:
         current = in_force(change.service)
     if current is None or not current.before:
@@ -129,7 +129,7 @@ def back_document(change: TrafficChange, *, live: Manifest) -> tuple[Manifest, s
     note = _(
         "The live object could not be edited (%(problem)s); it was restored as it was before %(change)s."
     )
-    restored = cleaned({**live, "spec": current.before["spec"]}, routes=change.service.routes)
+    restored = without_ours({**live, "spec": current.before["spec"]}, service=change.service)
     return with_annotations(restored, changes=fence), note % {"problem": problem, "change": current}
 
 

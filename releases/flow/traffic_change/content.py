@@ -11,13 +11,13 @@ from istio.marks import FENCE, annotated, with_annotations, without_weir
 from istio.mesh import Manifest
 from istio.sentence import message_of
 from istio.spec import TrafficSpec
-from istio.traffic import cleaned, render
+from istio.traffic import render
 from istio.weights import weights_of
 from releases.domain import Blocked
 from releases.domain.fingerprint import digest
 from releases.domain.traffic_change import goes_back, is_plain, settled_on
 from releases.flow.checking import Surroundings, findings_about, surroundings_of
-from releases.flow.content import pair_of, with_candidate_subset
+from releases.flow.content import pair_of, with_candidate_subset, without_ours
 from releases.flow.quorum import terms_of
 from releases.flow.traffic_change.versions import in_force, previous_stable
 from releases.models import TrafficChange
@@ -43,7 +43,7 @@ def document_of(change: TrafficChange, live: Manifest) -> Manifest:
     settled = settled_on(change.spec_value)
     if settled:
         fence = {FENCE: fence_of(change)} if settled == "stable" else {}
-        return with_annotations(cleaned(document, routes=change.service.routes), changes=dict(fence))
+        return with_annotations(without_ours(document, service=change.service), changes=dict(fence))
     return annotated(
         document,
         rollout=str(change),

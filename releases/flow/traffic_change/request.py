@@ -24,6 +24,7 @@ from releases.flow.authorize import check_may
 from releases.flow.checking import baseline_of
 from releases.flow.notify import notify_change
 from releases.flow.record import record, record_refusal
+from releases.flow.shared_object import claim_object, refuse_taken
 from releases.flow.traffic_change.content import (
     findings_of_change,
     fingerprint_of_change,
@@ -109,6 +110,7 @@ def _request(
     if not back:
         check_may(Action.CHANGE_TRAFFIC, by=by, service=service)
         refuse_live(change, rollout=rollout)
+        refuse_taken(service)
         refuse_blocked(change, document=objects_of(change, baseline=baseline)["virtual_service"])
     change.baseline = baseline
     change.needs_vote = not back
@@ -182,6 +184,8 @@ def within_bound(change: TrafficChange, *, rollout: Rollout) -> TrafficChange:
 
 @transaction.atomic
 def _stored(change: TrafficChange, *, by: Actor) -> TrafficChange:
+    if change.needs_vote:
+        claim_object(change.service)
     if change.state == ChangeState.APPROVED:
         change.approved_at = database_now()
     change.save(force_insert=True)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from django.db.models import Exists, OuterRef, QuerySet
 from django.utils.translation import gettext as _
 
 from releases.domain import BadPlan
 from releases.domain.states import State
 from releases.domain.traffic_change import ChangeState
+from releases.flow.in_force import changes_in_force
 from releases.models import Rollout, TrafficChange
 from services.models import Service, Version
 
@@ -60,14 +60,6 @@ def previous_stable(service: Service) -> Version | None:
     ]
     newest = max(ended, key=lambda row: row.ended_at or row.created_at, default=None)
     return newest.stable if newest else None
-
-
-def changes_in_force() -> QuerySet[TrafficChange]:
-    """Return the changes that say what the mesh does now: applied, and no later change or rollout wrote since."""
-    later = Rollout.objects.filter(service=OuterRef("service"), started_at__gt=OuterRef("ended_at"))
-    return TrafficChange.objects.filter(
-        ~Exists(later), state=ChangeState.APPLIED, in_force_until=None
-    ).select_related("stable", "candidate")
 
 
 def in_force(service: Service) -> TrafficChange | None:

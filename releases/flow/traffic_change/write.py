@@ -19,6 +19,7 @@ from releases.domain import Blocked, DomainError, IllegalMove, LostRace, Stale
 from releases.domain.actor import Actor
 from releases.domain.traffic_change import ChangeEvent, ChangeState, change_target, settled_on
 from releases.flow.content import pair_of, with_candidate_subset
+from releases.flow.shared_object import refuse_taken
 from releases.flow.traffic_change.content import document_of, leads_back
 from releases.flow.traffic_change.decide import approval_problem_of
 from releases.flow.traffic_change.gate import closed_sentence
@@ -158,6 +159,8 @@ def _refuse_outdated(change: TrafficChange, *, clock: Clock) -> None:
     rollout = live_rollout(change.service)
     if rollout is not None and (change.needs_vote or rollout.state in CARRYING):
         refuse_live(change, rollout=rollout)
+    if change.needs_vote:
+        refuse_taken(change.service)
     if change.needs_vote and (closed := closed_sentence(change.service, now=clock())):
         raise IllegalMove(closed)
     if problem := approval_problem_of(change, clock=clock):
