@@ -1,7 +1,7 @@
 """``stream/``: what changes, as server-sent events, for as long as somebody looks.
 
-One read a second serves every page that this process streams to. An event's id is the place in the tables after it, so that
-``Last-Event-ID`` resumes on any process, after a restart, too.
+One read a second serves every page that this process streams to. An event's id is the place in the tables after it and everything
+sent before it, so that ``Last-Event-ID`` resumes on any process, after a restart, too, and misses nothing.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ import asyncio
 import json
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -31,29 +32,38 @@ READ_EVERY_SECONDS = 1.0
 SILENCE_SECONDS = 15.0
 """After this long a comment is sent, so that proxies keep the connection and a dead one is noticed."""
 REMEMBERED = 1_000
+OVERLAP = 50
+"""So many keys before the newest may still be uncommitted when a process begins to read."""
 LAST_EVENT_ID = "Last-Event-ID"
 
 
 class Feed:
-    """The news of one process. ``read`` answers ``selectors.news_after``, in a thread."""
+    """The news of one process. ``read`` answers ``selectors.news_after``, in a thread.
+
+    ``settled`` is the place that ids may lead up to: see ``selectors.news``. What is read beyond it is told once here, and
+    told again to who resumes elsewhere, rather than never.
+    """
 
     def __init__(self, read: Callable[..., News], *, start: Callable[[], Place]) -> None:
         self._read, self._start = read, start
         self._news: News | None = None
         self._read_at = 0.0
-        self._recent: deque[tuple[int, Place, Item]] = deque(maxlen=REMEMBERED)
+        self._recent: deque[tuple[int, Item]] = deque(maxlen=REMEMBERED)
         self._count = 0
         self._lock = asyncio.Lock()
+        self._settled = Place()
+        self._unsettled: deque[News] = deque()
+        self._told: set[tuple[str, int]] = set()
 
     async def begin(self, since: Place | None) -> tuple[int, tuple[Item, ...], Place, bool]:
         """Return the number to go on from, what was missed since, the place reached, and whether that is everything."""
         await self._refresh()
         assert self._news is not None  # noqa: S101 - narrows the type; a refresh leaves news behind
-        count, place = self._count, self._news.place
+        count, place, settled = self._count, self._news.place, self._settled
         missed = await _in_thread(self._read, since or place, seen=None)
-        return count, missed.items, place, missed.complete
+        return count, tuple(_held(missed.items, settled)), place.up_to(settled), missed.complete
 
-    async def after(self, count: int) -> tuple[list[tuple[int, Place, Item]], bool]:
+    async def after(self, count: int) -> tuple[list[tuple[int, Item]], bool]:
         """Return the items since number ``count``, and whether none was forgotten meanwhile."""
         await self._refresh()
         fresh = [entry for entry in self._recent if entry[0] > count]
@@ -64,14 +74,40 @@ class Feed:
             if time.monotonic() - self._read_at < READ_EVERY_SECONDS:
                 return
             if self._news is None:
-                place = await _in_thread(self._start)
-                self._news = await _in_thread(self._read, place, seen=None)
+                self._settled = (await _in_thread(self._start)).back(OVERLAP)
+                news = await _in_thread(self._read, self._settled, seen=None)
             else:
-                self._news = await _in_thread(self._read, self._news.place, seen=self._news.seen)
-                for item in self._news.items:
+                place = self._news.place.up_to(self._settled)
+                news = await _in_thread(self._read, place, seen=self._news.seen, told=self._told)
+            self._settle(news)
+            if self._news is not None:
+                for item in _held(news.items, self._settled):
                     self._count += 1
-                    self._recent.append((self._count, self._news.place, item))
+                    self._recent.append((self._count, item))
+            self._told |= {item.key for item in news.items if item.kind in _MEASURED}
+            self._told = {key for key in self._told if key[1] > getattr(self._settled, key[0])}
+            self._news = news
             self._read_at = time.monotonic()
+
+    def _settle(self, news: News) -> None:
+        """Go on to the newest place before which nothing can be committed any more.
+
+        A transaction gets its number a moment after its first key, so what was read just now waits for the next read.
+        """
+        while self._unsettled and self._unsettled[0].horizon.coming <= news.horizon.oldest:
+            self._settled = self._unsettled.popleft().place
+        if not news.horizon.coming:
+            self._settled = news.place
+        elif news.place != (self._unsettled[-1].place if self._unsettled else self._settled):
+            self._unsettled.append(News(place=news.place, horizon=news.horizon))
+
+
+_MEASURED = ("snapshot", "verdict")
+
+
+def _held(items: Iterable[Item], settled: Place) -> Iterator[Item]:
+    """Return the items with ids that lead no further than what is settled."""
+    return (replace(item, place=item.place.up_to(settled)) for item in items)
 
 
 async def _in_thread(ask: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -94,15 +130,15 @@ async def lines(feed: Feed, *, since: Place | None) -> AsyncIterator[bytes]:
     if not complete:
         yield _event("reset", {}, place=place)
     for item in missed:
-        yield _event(item.kind, item.data, place=place)
+        yield _event(item.kind, item.data, place=item.place)
     sent_at = time.monotonic()
     while True:
         fresh, complete = await feed.after(count)
         if not complete:
-            yield _event("reset", {}, place=fresh[-1][1] if fresh else place)
-        for number, reached, item in fresh:
+            yield _event("reset", {}, place=fresh[0][1].place if fresh else place)
+        for number, item in fresh:
             count, sent_at = number, time.monotonic()
-            yield _event(item.kind, item.data, place=reached)
+            yield _event(item.kind, item.data, place=item.place)
         if time.monotonic() - sent_at >= SILENCE_SECONDS:
             sent_at = time.monotonic()
             yield b": still here\n\n"

@@ -8,14 +8,18 @@ from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync
+from django.db import connection, transaction
 from django.http import StreamingHttpResponse
 from django.test import AsyncClient
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from releases import flow
 from releases.api import stream
 from releases.api.stream import Feed, lines
 from releases.domain.states import Event
+from releases.flow.record import record
+from releases.models import MetricSnapshot, Rollout
 from releases.selectors import Item, News, Place, newest_place, news_after
 from tests.api.conftest import World, actor_for, add_service, approved, pending, secret_of
 
@@ -72,7 +76,7 @@ def test_news_cost_the_same_for_one_and_many(
     approved(world)
     for name in ("product", "payment"):
         add_service(name, cluster=world.cluster, policy=world.policy)
-    with django_assert_max_num_queries(7):
+    with django_assert_max_num_queries(8):
         assert news_after(start, seen=None).items
 
 
@@ -106,13 +110,100 @@ def test_a_page_that_was_away_gets_what_it_missed(world: World) -> None:
 
 
 def test_who_is_too_far_behind_is_told_to_read_everything(world: World) -> None:
-    def read(place: Place, *, seen: object) -> News:
+    def read(place: Place, *, seen: object, told: object = ()) -> News:
         return News(place=place, items=(Item("rollout", {"id": 1}),), complete=False)
 
     async def look() -> list[dict[str, Any]]:
         return await next_events(lines(Feed(read, start=newest_place), since=Place()), 2)
 
     assert [event["event"] for event in async_to_sync(look)()] == ["reset", "rollout"]
+
+
+def snapshot(rollout: Rollout, **columns: Any) -> MetricSnapshot:
+    return MetricSnapshot(
+        rollout=rollout,
+        at=timezone.now(),
+        window_seconds=5,
+        step=0,
+        weight=5,
+        stable={},
+        candidate={},
+        **columns,
+    )
+
+
+def test_every_id_leads_up_to_its_item_and_no_further(world: World) -> None:
+    """Whoever stops after any item of a batch, and resumes from its id, still gets all that came after it."""
+    start = newest_place()
+    rollout = approved(world)
+    other = pending(world, service=add_service("product", cluster=world.cluster, policy=world.policy))
+    for row in (snapshot(rollout), snapshot(other)):
+        row.save()
+    flow.perform(other, Event.WITHDRAW, by=actor_for(world.requester), why="Later.")
+    flow.perform(rollout, Event.CANCEL, by=actor_for(world.requester), why="Never.")
+    items = news_after(start).items
+    assert [item.kind for item in items] == ["snapshot", "snapshot", "rollout", "rollout"]
+    for number, item in enumerate(items):
+        resumed = [(again.kind, again.data["id"]) for again in news_after(item.place).items]
+        assert resumed == [(later.kind, later.data["id"]) for later in items[number + 1 :]]
+
+
+def test_two_items_of_one_event_are_not_parted_by_an_id(world: World) -> None:
+    start = newest_place()
+    rollout = pending(world)
+    with transaction.atomic():
+        record("mesh_write", by=actor_for(world.operator), obj=rollout)
+    traffic, told = news_after(start, seen={}).items
+    assert (traffic.kind, told.kind) == ("traffic", "rollout")
+    assert [item.kind for item in news_after(traffic.place, seen={}).items] == ["traffic", "rollout"]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(
+    "connection.vendor != 'postgresql'", reason="SQLite has one writer: keys are committed in order"
+)
+def test_a_smaller_key_that_is_committed_later_is_neither_lost_nor_told_twice(world: World) -> None:
+    rollout = approved(world)
+    feed = Feed(news_after, start=newest_place)
+    slow = connection.copy()
+    try:
+
+        def told(since: int) -> tuple[int, list[tuple[str, int]], list[Place]]:
+            fresh, _complete = async_to_sync(feed.after)(since)
+            found = [item for _number, item in fresh if item.kind == "snapshot"]
+            return fresh[-1][0] if fresh else since, [item.key for item in found], [i.place for i in found]
+
+        count, keys, _places = told(0)
+        assert keys == []
+        slow.set_autocommit(False)
+        with slow.cursor() as cursor:
+            cursor.execute("SELECT nextval('releases_metricsnapshot_id_seq'), pg_current_xact_id()")
+            smaller = cursor.fetchone()[0]
+        larger = snapshot(rollout)
+        larger.save()
+        assert larger.pk > smaller
+        count, keys, (place,) = told(count)
+        assert keys == [("snapshot", larger.pk)]
+        assert place.snapshot < smaller, "a page that resumes there reads the smaller key, too"
+        with slow.cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO releases_metricsnapshot SELECT (jsonb_populate_record(s, %s)).* FROM releases_metricsnapshot s",
+                [json.dumps({"id": smaller, "at": "2026-01-01T00:00:00Z"})],
+            )
+        assert told(count)[1] == []
+        slow.commit()
+        count, keys, _places = told(count)
+        assert keys == [("snapshot", smaller)]
+        assert told(count)[1] == []
+        newest = snapshot(rollout)
+        newest.save()
+        count, keys, (place,) = told(count)
+        assert keys == [("snapshot", newest.pk)]
+        assert place.snapshot >= larger.pk, "what is settled is not told again to who resumes"
+        again = [item.key for item in news_after(place).items if item.kind == "snapshot"]
+        assert again in ([("snapshot", newest.pk)], [])
+    finally:
+        slow.close()
 
 
 def test_all_pages_of_a_process_share_one_read(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
