@@ -43,7 +43,7 @@ def healthz(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def readyz(request: HttpRequest) -> HttpResponse:
-    """Say of each part whether it answers.
+    """Say of each part whether it answers: what is outside, by an answer of the last seconds.
 
     503 without the database, since nothing can be answered then. The rest may be away, or nobody could get in
     to roll back: it is told as ``degraded``, and is 503 only for who asks with ``?all``.
@@ -51,7 +51,7 @@ def readyz(request: HttpRequest) -> HttpResponse:
     try:
         parts = selectors.health()
     except DatabaseError as error:
-        away = [{"name": "database", "ok": False, "detail": str(error)}]
+        away = [{"id": "database", "name": "database", "ok": False, "detail": str(error)}]
         return JsonResponse({"status": "unavailable", "parts": away}, status=503)
     is_whole = all(part.ok for part in parts)
     answer = {"status": "ok" if is_whole else "degraded", "parts": [asdict(part) for part in parts]}

@@ -303,6 +303,7 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": PULSE_SECONDS,
         "options": {"expires": max(PULSE_SECONDS * 2, 5)},
     },
+    "ask_parts": {"task": "releases.tasks.ask_parts", "schedule": 5.0, "options": {"expires": 5}},
     "raw_changes": {
         "task": "releases.tasks.record_raw_changes",
         "schedule": 5.0,

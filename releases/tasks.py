@@ -107,3 +107,9 @@ def keep_heads() -> None:
 def thin_snapshots() -> None:
     """Add up the figures of releases that ended long ago, a share of them at a time."""
     flow.thin_snapshots(by=worker(), clock=database_now)
+
+
+@shared_task(ignore_result=True)
+def ask_parts() -> None:
+    """Remember how the broker and the clusters do, so that no page waits for one that is away."""
+    selectors.ask_parts()

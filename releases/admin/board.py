@@ -45,7 +45,7 @@ _SECTIONS: dict[str | Promise, list[str]] = {
 @require_GET
 def health_fragment(request: HttpRequest) -> HttpResponse:
     """Answer with the health of Weir's parts. The board asks for it when it stands: it may take seconds."""
-    return TemplateResponse(request, "releases/health.html", {"health": selectors.health()})
+    return TemplateResponse(request, "releases/health.html", {"health": selectors.known_health()})
 
 
 def board_context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:

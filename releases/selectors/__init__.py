@@ -19,7 +19,7 @@ from releases.selectors.calendar import (
 from releases.selectors.drift import drift_seen
 from releases.selectors.events import AllowedEvent, allowed_events, may, may_in
 from releases.selectors.experiments import experiments
-from releases.selectors.health import HealthItem, health
+from releases.selectors.health import HealthItem, ask_parts, health, known_health
 from releases.selectors.news import Item, News, Place, newest_place, news_after
 from releases.selectors.packs import (
     Evidence,
@@ -78,6 +78,7 @@ __all__ = [
     "allowed_train_events",
     "as_csv",
     "as_jsonl",
+    "ask_parts",
     "audit_sentence",
     "blindness",
     "calendar_view",
@@ -98,6 +99,7 @@ __all__ = [
     "freezes",
     "heads_as_jsonl",
     "health",
+    "known_health",
     "latest_verdict",
     "listed_rollouts",
     "may",

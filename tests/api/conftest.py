@@ -71,6 +71,7 @@ def plain_surroundings(settings: Settings, tmp_path: Path) -> Iterator[None]:
     """No Redis, no collected static files: neither is what these tests are about."""
     settings.STATIC_ROOT = tmp_path
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+    settings.CELERY_BROKER_URL = "memory://"
     settings.STORAGES = {
         "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},

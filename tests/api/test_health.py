@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -10,12 +11,16 @@ from django.db import OperationalError
 from django.test import Client
 from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
+from pytest_django.fixtures import Settings
+from rest_framework.test import APIClient
 
 from istio.mesh import Unreachable
 from releases import selectors
 from releases.heartbeat import LAST_PULSE
 from releases.models import AuditEvent
 from tests.api.conftest import World, approved, pending
+
+KNOWN = "health_of_parts"
 
 
 def figures(client: Client) -> dict[tuple[str, str], float]:
@@ -34,13 +39,58 @@ def test_a_living_process_says_so_without_touching_anything(client: Client) -> N
     assert client.get("/healthz").json() == {"status": "ok"}  # no database fixture: a query would fail
 
 
-def test_ready_names_each_part(world: World, client: Client) -> None:
+@pytest.mark.parametrize("language", ["en", "zh-hans"])
+def test_ready_names_each_part_the_same_in_every_language(
+    world: World, client: Client, language: str
+) -> None:
     cache.set(LAST_PULSE, timezone.now().timestamp())
-    answer = client.get("/readyz")
-    names = " ".join(part["name"] for part in answer.json()["parts"]).lower()
+    answer = client.get("/readyz", headers={"accept-language": language})
+    parts = [part["id"] for part in answer.json()["parts"]]
     assert answer.status_code == 200
     assert answer.json()["status"] == "ok"
-    assert all(part in names for part in ("database", "pulse", "mesh", "prometheus"))
+    assert parts == ["database", "beat", "broker", "mesh:lab", "prometheus:lab"]
+
+
+def test_a_broker_that_is_away_is_told(world: World, client: Client, settings: Settings) -> None:
+    cache.set(LAST_PULSE, timezone.now().timestamp())
+    settings.CELERY_BROKER_URL = "redis://127.0.0.1:1/0"
+    answer = client.get("/readyz").json()
+    assert answer["status"] == "degraded"
+    assert [part["id"] for part in answer["parts"] if not part["ok"]] == ["broker"]
+
+
+def test_parts_are_asked_once_in_a_few_seconds(world: World, client: Client) -> None:
+    client.get("/readyz")
+    world.telemetry.unreachable = True
+    assert "prometheus:lab" not in away(client)
+    grow_old(seconds=11)
+    assert "prometheus:lab" in away(client)
+
+
+def test_a_page_takes_what_is_known_and_says_when_it_is_old(
+    world: World, bearer: Callable[..., APIClient]
+) -> None:
+    selectors.ask_parts()
+    world.mesh.fail_next(Unreachable("The API server does not answer."), times=9)
+
+    def mesh() -> tuple[bool, str]:
+        shown = bearer(world.viewer).get("/api/v1/overview/").json()["health"]
+        (part,) = [part for part in shown if part["id"] == "mesh:lab"]
+        return part["ok"], part["detail"]
+
+    grow_old(seconds=30)
+    assert mesh()[0]
+    grow_old(seconds=270)
+    assert mesh() == (False, "not asked for 300 s")
+
+
+def grow_old(*, seconds: float) -> None:
+    asked_at, answers = cache.get(KNOWN)
+    cache.set(KNOWN, (asked_at - seconds, answers))
+
+
+def away(client: Client) -> list[str]:
+    return [part["id"] for part in client.get("/readyz").json()["parts"] if not part["ok"]]
 
 
 def test_a_mesh_that_is_away_degrades_and_does_not_lock_out(world: World, client: Client) -> None:

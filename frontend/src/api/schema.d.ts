@@ -2288,7 +2288,9 @@ export interface components {
              */
             sent_at?: string | null;
         };
+        /** @description One part of Weir. ``id``: database, broker, beat, mesh:CLUSTER or prometheus:CLUSTER. */
         Health: {
+            id: string;
             name: string;
             ok: boolean;
             detail: string;

@@ -81,6 +81,9 @@ class AttentionSerializer(serializers.Serializer[Any]):
 
 
 class HealthSerializer(serializers.Serializer[Any]):
+    """One part of Weir. ``id``: database, broker, beat, mesh:CLUSTER or prometheus:CLUSTER."""
+
+    id = serializers.CharField()
     name = serializers.CharField()
     ok = serializers.BooleanField()
     detail = serializers.CharField(allow_blank=True)
@@ -136,7 +139,7 @@ class OverviewView(Door):
                 reviews={release.pk for release in selectors.reviews_waiting_for(user_of(request))},
                 now=now,
             ),
-            "health": selectors.health(),
+            "health": selectors.known_health(),
         }
         return Response(OverviewSerializer(answer, context={"request": request, "verdicts": verdicts}).data)
 
