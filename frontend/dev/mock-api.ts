@@ -110,7 +110,8 @@ function overview(say: Say): OverviewRow {
         action: { label: say('Decide', '去审批'), href: '/admin/releases/rollout/11/change/' },
       },
     ],
-    health: ['beat', 'worker', 'mesh', 'prometheus', 'broker', 'database'].map((name) => ({
+    health: ['database', 'beat', 'broker', 'mesh:lab', 'prometheus:lab'].map((name) => ({
+      id: name,
       name,
       ok: true,
       detail: say('answered 1 s ago', '1 秒前有响应'),

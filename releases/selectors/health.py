@@ -37,7 +37,7 @@ STALE_SECONDS = 60.0
 _KNOWN = "health_of_parts"
 _KEPT_SECONDS = 24 * 3600
 _AT_ONCE = 8
-_BROKER_SECONDS = 2.0
+_BROKER_SECONDS = 2
 
 
 @dataclass(frozen=True, slots=True)
