@@ -13,7 +13,8 @@ from django.utils.translation import gettext_lazy as _
 
 from releases.admin.widgets import MomentInput
 from releases.domain import BadPlan
-from releases.domain.plan import MAX_STEPS, EvidencePolicy
+from releases.domain.hold_back import HOLD_BACK
+from releases.domain.plan import MAX_HOLD_BACK, MAX_STEPS, EvidencePolicy
 from releases.models import PlanStep, RolloutPlan
 from releases.said import said_of
 
@@ -80,6 +81,17 @@ class PlanForm(forms.Form):
         choices=[("hold", _("hold for a person")), ("roll_back", _("roll back"))],
     )
 
+    hold_back = forms.IntegerField(
+        label=_("Held back, %"),
+        required=False,
+        min_value=0,
+        max_value=MAX_HOLD_BACK,
+        initial=HOLD_BACK,
+        help_text=_(
+            "Stay on the stable version during a last step of 100 %, so that there is something to compare with until the promotion."
+        ),
+    )
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for field in self.fields.values():
@@ -96,6 +108,7 @@ class PlanForm(forms.Form):
             "interval": evidence.interval_seconds,
             "wait_limit": evidence.wait_limit_seconds,
             "when_unclear": evidence.when_unclear,
+            "hold_back": evidence.hold_back,
         }
 
     def evidence(self) -> dict[str, Any]:
@@ -105,6 +118,7 @@ class PlanForm(forms.Form):
             "interval_seconds": given["interval"],
             "wait_limit_seconds": given["wait_limit"],
             "when_unclear": given["when_unclear"],
+            "hold_back": given["hold_back"] or 0,
         }
 
 

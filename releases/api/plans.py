@@ -16,7 +16,7 @@ from releases.api.base import Noun
 from releases.api.fields import MirrorJson, RuleJson, StickyJson
 from releases.api.people import PersonSerializer
 from releases.api.rehearsals import RehearsalInput, RehearsalSerializer, asked
-from releases.domain.plan import EvidencePolicy, Gate, Strategy
+from releases.domain.plan import MAX_HOLD_BACK, EvidencePolicy, Gate, Strategy
 from releases.models import RolloutPlan
 
 
@@ -47,13 +47,18 @@ class ExperimentRule(serializers.Serializer[Any]):
 
 
 class EvidenceSerializer(serializers.Serializer[Any]):
-    """On what evidence a step may be left; what is left out takes the default."""
+    """On what evidence a step may be left; what is left out takes the default.
+
+    ``hold_back``: percent that stay on the stable version during a last step of 100 %, until the promotion writes the rest. A new
+    canary plan that asks for the ``gate`` without saying gets 5.
+    """
 
     policy = serializers.ChoiceField(choices=["gate", "guard"], required=False)
     interval_seconds = serializers.IntegerField(min_value=1, max_value=3600, required=False)
     wait_limit_seconds = serializers.IntegerField(min_value=0, required=False)
     when_unclear = serializers.ChoiceField(choices=["hold", "roll_back"], required=False)
     experiment = ExperimentRule(required=False, allow_null=True)
+    hold_back = serializers.IntegerField(min_value=0, max_value=MAX_HOLD_BACK, required=False)
 
 
 class PlanSerializer(serializers.ModelSerializer[RolloutPlan]):

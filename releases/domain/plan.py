@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypeGuard, assert_never
@@ -17,6 +17,7 @@ from releases.domain.growth import check_growth
 
 MAX_BAKE_SECONDS = 30 * 24 * 3600
 MAX_STEPS = 50
+MAX_HOLD_BACK = 50
 
 
 class Strategy(StrEnum):
@@ -41,7 +42,8 @@ class EvidencePolicy:
 
     ``gate``: the evidence must suffice; ``guard``: time over, data present, no guard fired. ``wait_limit_seconds``
     after the bake is over, ``when_unclear`` says what happens: ``hold`` for a person or ``roll_back``. ``experiment`` is the
-    rule of an A/B test (``releases.domain.evidence.experiment.Rule``), fixed before the start.
+    rule of an A/B test (``releases.domain.evidence.experiment.Rule``), fixed before the start. ``hold_back`` percent stay on the
+    stable version during the last step, so that there is something to compare with until the promotion; 0 is none.
     """
 
     policy: str = "gate"
@@ -49,6 +51,7 @@ class EvidencePolicy:
     wait_limit_seconds: int = 3600
     when_unclear: str = "hold"
     experiment: Mapping[str, Any] | None = None
+    hold_back: int = 0
 
     def __post_init__(self) -> None:
         if self.policy not in {"gate", "guard"}:
@@ -76,7 +79,11 @@ class EvidencePolicy:
                 Sentence("The wait limit is a whole number of seconds up to 30 days."),
                 field="evidence.wait_limit_seconds",
             )
-
+        if not _is_whole(self.hold_back) or not 0 <= self.hold_back <= MAX_HOLD_BACK:
+            raise BadPlan(
+                Sentence("The hold-back is a whole percentage from 0 to {limit}.", limit=MAX_HOLD_BACK),
+                field="evidence.hold_back",
+            )
         check_experiment(self.experiment)
 
     @property
@@ -91,8 +98,12 @@ class EvidencePolicy:
             "wait_limit_seconds": self.wait_limit_seconds,
             "when_unclear": self.when_unclear,
         }
-        # Only where there is one: plans without an experiment keep the fingerprint they always had.
-        return {**told, "experiment": dict(self.experiment)} if self.experiment else told
+        # Only where there is one: plans without an experiment or a hold-back keep the fingerprint they always had.
+        if self.experiment:
+            told["experiment"] = dict(self.experiment)
+        if self.hold_back:
+            told["hold_back"] = self.hold_back
+        return told
 
     @classmethod
     def from_json(cls, given: Mapping[str, Any] | None) -> EvidencePolicy:
@@ -184,6 +195,14 @@ class Plan:
             "evidence": self.evidence.as_json(),
         }
 
+    def carried_out(self) -> Plan:
+        """Return the plan as a rollout carries it out: a last step of 100 % keeps the hold-back; the promotion writes the rest."""
+        *before, last = self.steps
+        if not self.evidence.hold_back or last.weight < 100:
+            return self
+        traffic = replace(last.traffic, candidate_weight=100 - self.evidence.hold_back)
+        return replace(self, steps=(*before, replace(last, traffic=traffic)))
+
     @classmethod
     def from_json(cls, given: Mapping[str, Any]) -> Plan:
         """Read and check the API's form. Raises BadPlan with the field at fault."""
@@ -228,7 +247,7 @@ def check_experiment(given: Mapping[str, Any] | None) -> None:
 
 def check_plan(plan: Plan) -> None:
     """Refuse what could only fail later. Raises BadPlan."""
-    check_growth([step.traffic for step in plan.steps])
+    check_growth([step.traffic for step in plan.carried_out().steps])
     instants = [step.not_before for step in plan.steps if step.not_before]
     if instants != sorted(instants):
         raise BadPlan(Sentence("The wall-clock times of the steps are not in order."), field="steps")

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from releases.domain import BadPlan, IllegalMove
 from releases.domain.actor import Actor
+from releases.domain.hold_back import with_hold_back
 from releases.domain.plan import Plan
 from releases.domain.roles import Action
 from releases.domain.states import LIVE
@@ -38,8 +39,10 @@ def save_plan(
     others = RolloutPlan.objects.exclude(pk=plan.pk) if plan else RolloutPlan.objects.all()
     if others.filter(name=name).exists():
         raise BadPlan(_("There is already a plan called %(name)s.") % {"name": name}, field="name")
+    if plan is None:
+        evidence = with_hold_back(evidence, strategy=strategy, weights=[step.get("weight") for step in steps])
     value = Plan.from_json({"strategy": strategy, "steps": list(steps), "evidence": evidence})
-    before = plan.frozen().as_json() if plan and plan.steps.exists() else None
+    before = plan.written().as_json() if plan and plan.steps.exists() else None
     row = plan or RolloutPlan(created_by_id=by.user_id)
     row.name, row.title, row.strategy, row.evidence = (
         name,
@@ -64,7 +67,7 @@ def delete_plan(plan: RolloutPlan, *, by: Actor) -> None:
     check_may(Action.EDIT_PLANS, by=by, service=None)
     if plan.rollouts.filter(state__in=LIVE).exists():
         raise IllegalMove(_("Plan %(plan)s is used by a live rollout; end that first.") % {"plan": plan})
-    record("delete_plan", by=by, obj=plan, before=plan.frozen().as_json())
+    record("delete_plan", by=by, obj=plan, before=plan.written().as_json())
     plan.delete()
 
 

@@ -46,7 +46,11 @@ class RolloutPlan(models.Model):
         return self.name
 
     def frozen(self) -> Plan:
-        """Return the plan as a value. Raises BadPlan when the rows do not make a plan."""
+        """Return the plan as a rollout carries it out, hold-back included. Raises BadPlan when the rows do not make a plan."""
+        return self.written().carried_out()
+
+    def written(self) -> Plan:
+        """Return the plan as its author wrote it. Raises BadPlan when the rows do not make a plan."""
         steps = [step.as_json() for step in self.steps.all()]
         return Plan.from_json({"strategy": self.strategy, "steps": steps, "evidence": self.evidence})
 

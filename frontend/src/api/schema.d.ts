@@ -2099,21 +2099,33 @@ export interface components {
             /** @default  */
             reason: string;
         };
-        /** @description On what evidence a step may be left; what is left out takes the default. */
+        /**
+         * @description On what evidence a step may be left; what is left out takes the default.
+         *
+         *     ``hold_back``: percent that stay on the stable version during a last step of 100 %, until the promotion writes the rest. A new
+         *     canary plan that asks for the ``gate`` without saying gets 5.
+         */
         Evidence: {
             policy?: components["schemas"]["PolicyEnum"];
             interval_seconds?: number;
             wait_limit_seconds?: number;
             when_unclear?: components["schemas"]["WhenUnclearEnum"];
             experiment?: components["schemas"]["ExperimentRule"] | null;
+            hold_back?: number;
         };
-        /** @description On what evidence a step may be left; what is left out takes the default. */
+        /**
+         * @description On what evidence a step may be left; what is left out takes the default.
+         *
+         *     ``hold_back``: percent that stay on the stable version during a last step of 100 %, until the promotion writes the rest. A new
+         *     canary plan that asks for the ``gate`` without saying gets 5.
+         */
         EvidenceRequest: {
             policy?: components["schemas"]["PolicyEnum"];
             interval_seconds?: number;
             wait_limit_seconds?: number;
             when_unclear?: components["schemas"]["WhenUnclearEnum"];
             experiment?: components["schemas"]["ExperimentRuleRequest"] | null;
+            hold_back?: number;
         };
         /** @description ``choice``: ``open``, ``candidate``, ``stable`` or ``void``; ``id`` is the rollout's; ``shadow``: nothing is done by it. */
         Experiment: {
