@@ -13,7 +13,7 @@ from releases.domain.plan import Plan
 from releases.domain.states import State
 from releases.models import RolloutPlan
 from tests.api.conftest import World, actor_for
-from tests.evidence.conftest import Begin
+from tests.evidence.conftest import Begin, Story
 
 WEIGHTS = (1, 5, 20, 50, 100)
 STEPS = [{"weight": weight, "bake_seconds": 60} for weight in WEIGHTS]
@@ -90,11 +90,15 @@ def test_the_last_step_holds_back_and_the_promotion_writes_the_rest(begin: Begin
         evidence=GATE,
         rps=100,
     )
-    seen = []
+    seen: dict[int, None] = {}
 
-    story.run(until=lambda story: bool(seen.append(story.weight)))
+    def note(story: Story) -> bool:
+        seen[story.weight] = None
+        return False
+
+    story.run(until=note)
 
     assert story.rollout.state == State.COMPLETED
-    assert [weight for weight in dict.fromkeys(seen) if weight > 0] == [50, 95, 100]
+    assert [weight for weight in seen if weight > 0] == [50, 95, 100]
     last = story.rollout.verdicts.filter(step=1).order_by("-at")[0]
     assert last.reason_code == "promote"
