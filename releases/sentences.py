@@ -145,6 +145,9 @@ def _reasons(_language: str | None) -> Mapping[str, str]:
             "Step %(step)s is held by the freeze %(name)s until %(until)s; rolling back stays possible."
         ),
         Reason.WAITING_FOR_TRAIN: _("Waits for %(rollout)s, which is in the same release train."),
+        Reason.WAITING_FOR_TURN: _(
+            "Waits for its turn: %(most)s releases may run at once in %(scope)s, and %(ahead)s approved before it wait, too."
+        ),
         Reason.PROMOTING: _("The candidate is being given all traffic."),
         Reason.PAUSED_BY_PERSON: _("Paused by a person; traffic stays as it is."),
         Reason.DRIFTED: _(

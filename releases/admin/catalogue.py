@@ -17,7 +17,7 @@ from releases.admin.actor import actor_of, may, may_everywhere, person
 from releases.admin.base import OperationsAdmin
 from releases.domain.roles import Action
 from releases.templatetags.weir import chip
-from services.models import Cluster, Metric, Policy, Service, Version
+from services.models import Cluster, Metric, Policy, RolloutLimit, Service, Version
 
 M = TypeVar("M", bound=Model)
 
@@ -141,6 +141,19 @@ class MetricAdmin(CatalogueAdmin[Metric]):
     list_filter = ("role", "kind")
     search_fields = ("name", "title")
     empty_help = _("Add a metric: what is measured, in which unit, and in which direction it is worse.")
+
+
+@admin.register(RolloutLimit)
+class RolloutLimitAdmin(CatalogueAdmin[RolloutLimit]):
+    list_display = ("scope", "cluster", "group", "rollouts")
+    owner = "group_id"
+    list_select_related = ("cluster", "group")
+    empty_help = _("Without a limit every approved rollout begins when its time has come.")
+    form_help = _("A limit holds for a cluster, or for the services that a group owns.")
+
+    @admin.display(description=_("where"))
+    def scope(self, limit: RolloutLimit) -> str:
+        return str(limit)
 
 
 @admin.register(Policy)

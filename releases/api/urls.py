@@ -20,6 +20,7 @@ from releases.api.calendar.standard import StandardChangeViewSet
 from releases.api.clusters import ClusterViewSet
 from releases.api.documentation import DocsView, SchemaView
 from releases.api.experiments import ExperimentViewSet
+from releases.api.limits import LimitViewSet
 from releases.api.me import ConfirmView, MeView
 from releases.api.metrics import MetricViewSet
 from releases.api.overview.views import OverviewView
@@ -57,6 +58,7 @@ NOUNS: Mapping[str, type[ViewSetMixin]] = {
     "clusters": ClusterViewSet,
     "metrics": MetricViewSet,
     "policies": PolicyViewSet,
+    "limits": LimitViewSet,
     "plans": PlanViewSet,
     "experiments": ExperimentViewSet,
     "rehearsals": RehearsalViewSet,

@@ -59,6 +59,9 @@ SCRAPE_LAG = timedelta(seconds=1)
 """Windows end this long before they are read, so that the scrape that closes them has been stored."""
 
 
+QUEUE_LOOK = timedelta(seconds=5)
+"""A rollout that waits for a place looks this often whether one is free."""
+
 TRAIN_LOOK = timedelta(seconds=1)
 """A member that gives back after another one looks this often whether it is its turn."""
 
@@ -115,7 +118,16 @@ def _approved(facts: Facts, now: datetime) -> Action:
         return Cancel({"rollout": facts.train.waits_for})
     if not facts.train.may_start:
         return Wait(now + LOOK_AGAIN, Reason.WAITING_FOR_TRAIN, {"rollout": facts.train.waits_for})
-    return _unapproved(facts) or _closed(facts, now, position=0) or _unverified(facts) or Start()
+    barred = _unapproved(facts) or _closed(facts, now, position=0) or _queued(facts, now)
+    return barred or _unverified(facts) or Start()
+
+
+def _queued(facts: Facts, now: datetime) -> Action | None:
+    queue = facts.queue
+    if not queue.holds:
+        return None
+    until = min(filter(None, [facts.expires_at, now + QUEUE_LOOK]))
+    return Wait(until, Reason.WAITING_FOR_TURN, queue.as_params())
 
 
 def _paused(facts: Facts, now: datetime) -> Action:

@@ -10,6 +10,7 @@ from typing import Any
 from releases.domain.calendar import Effect
 from releases.domain.evidence import Outcome
 from releases.domain.plan import Plan
+from releases.domain.queue import Queue
 from releases.domain.reasons import Reason
 from releases.domain.states import State
 from releases.domain.train import Turn
@@ -77,7 +78,7 @@ class Facts:
     ``approval_problem`` is empty while the votes hold, and None while nobody has looked: rendering and hashing the
     content again is asked for (``Verify``) only when a forward write is due. ``due_at`` is when this look was due,
     ``grace`` how late it may come and still take a step. ``expires_at`` ends a request or an approval that is not used.
-    ``train`` is what the rollout's release train lets it do; without one, everything.
+    ``train`` is what the rollout's release train lets it do; without one, everything. ``queue`` is asked of an approved one only.
     """
 
     state: State
@@ -94,3 +95,4 @@ class Facts:
     grace: timedelta = timedelta(hours=1)
     expires_at: datetime | None = None
     train: Turn = field(default_factory=Turn)
+    queue: Queue = field(default_factory=Queue)

@@ -22,6 +22,7 @@ class Reason(StrEnum):
     WAITING_FOR_NOT_BEFORE = "waiting_for_not_before"
     HELD_BY_FREEZE = "held_by_freeze"
     WAITING_FOR_TRAIN = "waiting_for_train"
+    WAITING_FOR_TURN = "waiting_for_turn"
     PROMOTING = "promoting"
     PAUSED_BY_PERSON = "paused_by_person"
     DRIFTED = "drifted"

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any, assert_never
 
 from django.conf import settings
+from django.db import transaction
 
 from istio.documents import TrafficError
 from istio.mesh import Conflict, MeshError, Rejected
@@ -44,6 +45,8 @@ from releases.flow.lapse import expire, void
 from releases.flow.measure import measure
 from releases.flow.mesh_write import settle
 from releases.flow.move import lease, move, note
+from releases.flow.queue import queue_of
+from releases.flow.record import take_chain_lock
 from releases.flow.revert import end_revert
 from releases.flow.shift import Held, NotYet, shift_traffic
 from releases.models import Rollout
@@ -139,15 +142,7 @@ def _carry_out(rollout: Rollout, action: Action, *, by: Actor, clock: Clock) -> 
         case Wait(until=until, reason=reason, params=params):
             _wait(rollout, until=until, reason=reason, params=params)
         case Start():
-            move(
-                rollout,
-                Event.START,
-                by=by,
-                reason=Reason.WRITING,
-                wake=clock(),
-                started_at=clock(),
-                leased_until=rollout.leased_until,
-            )
+            _start(rollout, by=by, clock=clock)
         case Expire() | Cancel():
             _end_unused(rollout, action, by=by, clock=clock)
         case Verify():
@@ -190,6 +185,24 @@ def note_problem(rollout: Rollout, *, reason: Reason | str, detail: str, at: dat
         note(rollout, reason=rollout.reason_code if keep else reason, params=params, wake=at)
     except LostRace:
         logger.info("%s changed hands while a problem was noted", rollout)
+
+
+def _start(rollout: Rollout, *, by: Actor, clock: Clock) -> None:
+    """Begin, if no limit was reached meanwhile: two workers that both saw the last free place come here one after the other."""
+    with transaction.atomic():
+        take_chain_lock()
+        queue = queue_of(rollout, now=clock())
+        if queue.holds:
+            raise NotYet(Reason.WAITING_FOR_TURN, params=queue.as_params())
+        move(
+            rollout,
+            Event.START,
+            by=by,
+            reason=Reason.WRITING,
+            wake=clock(),
+            started_at=clock(),
+            leased_until=rollout.leased_until,
+        )
 
 
 def _wait(rollout: Rollout, *, until: datetime, reason: Reason, params: Mapping[str, Any]) -> None:

@@ -20,7 +20,7 @@ from releases.flow.guarded import guarded, propose_guarded
 from releases.flow.metrics import check_metric
 from releases.flow.record import record
 from releases.models import NotificationChannel
-from services.models import Metric, Policy, Service, Version
+from services.models import Metric, Policy, RolloutLimit, Service, Version
 
 
 class VersionConflict(DomainError):
@@ -130,7 +130,7 @@ def _save_catalogue(instance: models.Model, *, by: Actor, changes: Mapping[str, 
 
 def _owners(instance: models.Model, *, changes: Mapping[str, Any]) -> set[int | None]:
     """Return the owning groups of a row as it is and as it will be; None for what is everybody's."""
-    name = {Service: "owners", NotificationChannel: "group"}.get(type(instance))
+    name = {Service: "owners", NotificationChannel: "group", RolloutLimit: "group"}.get(type(instance))
     if name is None:
         return {None}
     now = getattr(instance, f"{name}_id")

@@ -11,9 +11,11 @@ from istio.telemetry import Missing
 from releases.domain.confirmation import contradiction
 from releases.domain.decision import Facts, Run
 from releases.domain.evidence import Outcome
+from releases.domain.queue import Queue
 from releases.domain.states import CARRYING, State
 from releases.flow.expiry import expiry_of
 from releases.flow.opening import opening_of
+from releases.flow.queue import queue_of
 from releases.flow.train_turn import turn_in_train
 from releases.models import Rollout, StepRun, Verdict
 
@@ -39,6 +41,7 @@ def facts_of(rollout: Rollout, *, now: datetime) -> Facts:
         grace=timedelta(seconds=settings.STEP_GRACE_SECONDS),
         expires_at=expiry_of(rollout),
         train=turn_in_train(rollout, now=now),
+        queue=queue_of(rollout, now=now) if state is State.APPROVED else Queue(),
     )
 
 

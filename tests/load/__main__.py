@@ -5,6 +5,8 @@ Each measurement is a module of this package that prints Markdown or JSON on its
 
 from __future__ import annotations
 
+import os
+import platform
 import subprocess
 import sys
 import time
@@ -21,7 +23,10 @@ MEASUREMENTS = (
     ),
 )
 """Title, command, and how its output is set: as a block of that language, or as it is."""
-HEAD = "# Benchmarks\n\nWritten by `make bench`. Counts and ratios hold on any machine; milliseconds are of the one it ran on.\n"
+HEAD = (
+    "# Benchmarks\n\nWritten by `make bench`. Counts and ratios hold on any machine; milliseconds are of the one it ran on:"
+    f" {os.cpu_count()} cores ({platform.machine()}), Python {platform.python_version()}.\n"
+)
 
 
 def main() -> int:

@@ -52,16 +52,33 @@ def fill(world: World, *, scale: float, say: Say) -> Filled:
     """Put the rows in, oldest first, and let the planner know of them."""
     guards.remove(connection)
     AuditEvent.objects.all().delete()  # the trail begins two years ago
+    indexes = _without_indexes("releases_auditevent", "releases_metricsnapshot")
     rollouts = _rollouts(world, count=max(int(ROLLOUTS * scale), 2 * SERVICES))
     say(f"{len(rollouts)} rollouts")
     _snapshots(count=int(SNAPSHOTS * scale), longest=rollouts[-1])
     say(f"{MetricSnapshot.objects.count()} snapshots, {Verdict.objects.count()} verdicts")
     _events(rollouts, count=int(EVENTS * scale), say=say)
+    say("indexes")
     with connection.cursor() as cursor:
+        for statement in indexes:
+            cursor.execute(statement)
         cursor.execute("VACUUM ANALYZE")
     guards.install(connection)
     live = Rollout.objects.filter(state=State.RUNNING.value).latest("pk")
     return Filled(middle=rollouts[len(rollouts) // 2], longest=rollouts[-1], live=live)
+
+
+def _without_indexes(*tables: str) -> list[str]:
+    """Drop the indexes that hold no constraint, and return the statements that make them again: a million rows go in faster."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = ANY(%s) AND indexdef LIKE 'CREATE INDEX%%'",
+            [list(tables)],
+        )
+        found = cursor.fetchall()
+        for name, _definition in found:
+            cursor.execute(f'DROP INDEX "{name}"')
+    return [definition for _name, definition in found]
 
 
 def _rollouts(world: World, *, count: int) -> list[Rollout]:

@@ -49,6 +49,7 @@ WATCHED: Mapping[str, Watch] = {
     ),
     "services_version": Watch(("service_id", "name", "subset", "labels", "image", "commit")),
     "services_metric": Watch(("name", "kind", "role", "direction", "margin", "numerator", "denominator")),
+    "services_rolloutlimit": Watch(("cluster_id", "group_id", "rollouts")),
     "services_policy": Watch(
         ("name", "approvals_needed", "signing", "guard_allowed", "token_approval_allowed", "number")
     ),

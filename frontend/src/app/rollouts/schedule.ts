@@ -17,6 +17,7 @@ const HELD = new Set([
   'waiting_for_window',
   'held_by_freeze',
   'waiting_for_train',
+  'waiting_for_turn',
   'waiting_for_checks',
   'waiting_for_person',
   'waiting_for_choice',
