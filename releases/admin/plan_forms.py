@@ -122,13 +122,10 @@ class PlanForm(forms.Form):
         }
 
 
-class StepForm(forms.Form):
-    """One step."""
+class TrafficFields(forms.Form):
+    """Where requests go: a weight, rules before it, users who always see the candidate, copies."""
 
     weight = forms.IntegerField(label=_("Weight, %"), min_value=0, max_value=100)
-    bake = LengthField(label=_("Held for"))
-    gate = forms.ChoiceField(label=_("Begins"), choices=PlanStep.Gate.choices)
-    not_before = forms.DateTimeField(label=_("Not before"), required=False, widget=MomentInput)
     sticky_header = forms.CharField(
         label=_("Sticky by header"),
         required=False,
@@ -165,6 +162,30 @@ class StepForm(forms.Form):
             self.add_error("sticky_percent", _("Sticky users need both a header and a percentage."))
         return given
 
+    def traffic(self) -> dict[str, Any]:
+        """The API's form of it."""
+        given = self.cleaned_data
+        sticky = (
+            {"header": given["sticky_header"], "percent": given["sticky_percent"]}
+            if given["sticky_header"]
+            else None
+        )
+        return {
+            "weight": given["weight"],
+            "sticky": sticky,
+            "mirror": {"percent": given["mirror_percent"]} if given["mirror_percent"] else None,
+            "rules": given["rules"],
+        }
+
+
+class StepForm(TrafficFields):
+    """One step."""
+
+    bake = LengthField(label=_("Held for"))
+    gate = forms.ChoiceField(label=_("Begins"), choices=PlanStep.Gate.choices)
+    not_before = forms.DateTimeField(label=_("Not before"), required=False, widget=MomentInput)
+    field_order = ["weight", "bake", "gate", "not_before"]
+
     @staticmethod
     def initial_of(step: PlanStep) -> dict[str, Any]:
         sticky: Mapping[str, Any] = step.sticky or {}
@@ -182,19 +203,11 @@ class StepForm(forms.Form):
     def as_step(self) -> dict[str, Any]:
         """The API's form of the step."""
         given = self.cleaned_data
-        sticky = (
-            {"header": given["sticky_header"], "percent": given["sticky_percent"]}
-            if given["sticky_header"]
-            else None
-        )
         return {
-            "weight": given["weight"],
+            **self.traffic(),
             "bake_seconds": given["bake"],
             "gate": given["gate"],
             "not_before": given["not_before"],
-            "sticky": sticky,
-            "mirror": {"percent": given["mirror_percent"]} if given["mirror_percent"] else None,
-            "rules": given["rules"],
         }
 
 

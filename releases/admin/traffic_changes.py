@@ -20,11 +20,14 @@ from django.views.decorators.http import require_GET, require_POST
 from istio.checks import Severity
 from istio.mesh import MeshError
 from releases import flow, selectors
-from releases.admin.actor import actor_of, person
+from releases.admin.actor import actor_of, may, person
 from releases.admin.base import OperationsAdmin
+from releases.admin.change_form import ask_view
 from releases.admin.drawing.difference import Difference, read_difference
 from releases.admin.sign_in import to_password
 from releases.domain import DomainError, PasswordNeeded
+from releases.domain.roles import Action
+from releases.domain.states import Event
 from releases.domain.traffic_change import ChangeEvent, ChangeState
 from releases.models import AuditEvent, Rollout, TrafficChange, TrafficVote
 from releases.said import said_of, said_of_refusal
@@ -84,12 +87,12 @@ class ChangeLine:
 
 @admin.register(TrafficChange)
 class TrafficChangeAdmin(OperationsAdmin[TrafficChange]):
-    """Nothing of a change is edited here: a row leads to its decision page. Changes are made on the dashboard."""
+    """Nothing of a change is edited: a row leads to its decision page, adding one to the form with its preview."""
 
     list_display = ("number", "traffic", "status", "requested", "done")
     list_filter = ("state", ("service", admin.RelatedOnlyFieldListFilter))
     search_fields = ("service__name", "candidate__name", "requested_by__username", "reason", "fingerprint")
-    empty_help = gettext_lazy("Weights and rules are changed on the dashboard, on the page of the service.")
+    empty_help = gettext_lazy("Add a traffic change: it shows what it would write before anybody is asked.")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[TrafficChange]:
         return selectors.changes()
@@ -123,6 +126,17 @@ class TrafficChangeAdmin(OperationsAdmin[TrafficChange]):
     @admin.display(description=gettext_lazy("ended"), ordering="ended_at")
     def done(self, change: TrafficChange) -> SafeString | str:
         return moment(change.ended_at) or self.empty_value_display
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return may(request, Action.CHANGE_TRAFFIC) or may(request, Event.ROLL_BACK)
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Ask for a change, after a look at what it would write."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        return ask_view(request, context={**self.admin_site.each_context(request), "opts": self.opts})
 
     def change_view(
         self,

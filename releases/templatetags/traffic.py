@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django import template
@@ -87,3 +88,9 @@ def _mark(run: StepRun | None) -> str:
 def share(value: float | None) -> str:
     """Write a share of the traffic in percent, or a dash where it is not known."""
     return "–" if value is None else percent(float(value))
+
+
+@register.simple_tag
+def shares(of: Mapping[str, float], candidate: str) -> SafeString:
+    """Draw the shares by version name as a bar with the candidate at the right; nothing known draws an empty one."""
+    return split(of.get(candidate, 0.0) if of else None)

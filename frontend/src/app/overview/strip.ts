@@ -43,7 +43,16 @@ export function strip(
       const certain = row.kind === 'now' ? row.until !== null : row.certain
       return end - start < 1
         ? []
-        : [{ key: row.step.position, x: start + 1, width: end - start - 2, weight: row.step.weight, label: end - start > 48, certain }]
+        : [
+            {
+              key: row.step.position,
+              x: start + 1,
+              width: end - start - 2,
+              weight: rollout.weights[row.step.position] ?? row.step.weight,
+              label: end - start > 48,
+              certain,
+            },
+          ]
     }),
   }))
   const ticks: (TimeTick & { x: number })[] = timeTicks(from, until, Math.max(2, Math.floor((width - left) / 96)), offsetMs)
