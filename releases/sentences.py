@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
+from django.apps import apps
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import get_language, ngettext, pgettext
@@ -50,7 +51,7 @@ def audit_sentence(event: AuditEvent) -> str:
     done = (
         said.get(f"{event.action}:{after.get('accepted')}")
         or said.get(event.action)
-        or event.action.replace("_", " ")
+        or _done_to_a_row(event)
     )
     text = done % _Params(
         {
@@ -64,6 +65,24 @@ def audit_sentence(event: AuditEvent) -> str:
         # The worker gives its reason as a code with numbers, so that it is read in the reader's language.
         return f"{text}: {reason_sentence(str(after['reason']), params=after)}"
     return text
+
+
+def _done_to_a_row(event: AuditEvent) -> str:
+    """Say what was done to a row of the catalogue, the calendar or the people: verb and kind."""
+    verbs = {
+        "create": _("Created: %(kind)s"),
+        "change": _("Changed: %(kind)s"),
+        "save": _("Saved: %(kind)s"),
+        "delete": _("Deleted: %(kind)s"),
+        "propose": _("Proposed a change: %(kind)s"),
+    }
+    template = verbs.get(event.action.partition("_")[0])
+    if template is None:
+        return event.action.replace("_", " ")
+    named = (model for model in apps.get_models() if model._meta.model_name == event.object_type)
+    model = next(named, None)
+    kind = str(model._meta.verbose_name) if model else event.object_type
+    return (template % {"kind": kind}).replace("%", "%%")
 
 
 def _written(event: AuditEvent, *, document: Mapping[str, Any]) -> str:
@@ -216,6 +235,18 @@ def _actions(_language: str | None) -> Mapping[str, str]:
         "done_traffic_change": _("The change of traffic is written; %(stable)s is stable"),
         "give_up_traffic_change": _("The change of traffic was not written"),
         "void_traffic_change": _("The change of traffic needs a vote now"),
+        "log_in": _("Signed in"),
+        "log_out": _("Signed out"),
+        "issue_token": _("Issued an API token"),
+        "revoke_token": _("Revoked an API token"),
+        "lift_freeze": _("Lifted the freeze"),
+        "review_emergency": _("Reviewed the emergency release"),
+        "revoke_standard_change": _("Revoked the standard change"),
+        "rehearse": _("Rehearsed the plan"),
+        "retry_notification": _("Sent the message again"),
+        "export_audit": _("Exported the audit trail"),
+        "export_evidence": _("Exported the evidence"),
+        "archive_audit": _("Archived old audit events"),
         "register_version": _("Registered version %(name)s"),
         "discover": _("Looked through the cluster"),
         "thin_snapshots": _("Added up old figures: %(rows_before)s rows became %(rows_after)s"),
