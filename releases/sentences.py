@@ -49,9 +49,7 @@ def audit_sentence(event: AuditEvent) -> str:
         return _written(event, document=after)
     said = _actions(get_language())
     done = (
-        said.get(f"{event.action}:{after.get('accepted')}")
-        or said.get(event.action)
-        or _done_to_a_row(event)
+        said.get(f"{event.action}:{after.get('accepted')}") or said.get(event.action) or _done_to_a_row(event)
     )
     text = done % _Params(
         {
