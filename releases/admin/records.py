@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from releases import selectors
 from releases.admin import trail
-from releases.admin.actor import may
+from releases.admin.actor import may_everywhere, person
 from releases.admin.base import OperationsAdmin
 from releases.domain.roles import Action
 from releases.models import AuditEvent, MetricSnapshot, Verdict
@@ -88,7 +88,11 @@ class AuditEventAdmin(RecordAdmin[AuditEvent]):
     readonly_fields = fields
 
     def has_view_permission(self, request: HttpRequest, obj: AuditEvent | None = None) -> bool:
-        return may(request, Action.READ_AUDIT)
+        return person(request).is_active
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[AuditEvent]:
+        """All of it for who reads the whole trail, the events of their services for everybody else."""
+        return selectors.readable_events(super().get_queryset(request), person(request))
 
     def get_urls(self) -> list[URLPattern]:
         wrap = self.admin_site.admin_view
@@ -106,7 +110,11 @@ class AuditEventAdmin(RecordAdmin[AuditEvent]):
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """The list, with what an auditor does to all of it."""
-        mine = {"may_export": may(request, Action.EXPORT_AUDIT)}
+        mine = {
+            "may_export": bool(selectors.roles_of(person(request), None)),
+            "may_take_all": selectors.exports_whole_trail(person(request)),
+            "may_verify": may_everywhere(request, Action.READ_AUDIT),
+        }
         return super().changelist_view(request, {**(extra_context or {}), **mine})
 
     @admin.display(description=_("what"))

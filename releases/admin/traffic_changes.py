@@ -20,7 +20,7 @@ from django.views.decorators.http import require_GET, require_POST
 from istio.checks import Severity
 from istio.mesh import MeshError
 from releases import flow, selectors
-from releases.admin.actor import actor_of, may, person
+from releases.admin.actor import actor_of, may
 from releases.admin.base import OperationsAdmin
 from releases.admin.change_form import ask_view
 from releases.admin.drawing.difference import Difference, read_difference
@@ -271,7 +271,7 @@ def _open_slots(change: TrafficChange, *, votes: list[TrafficVote]) -> int:
 
 def _buttons(change: TrafficChange, *, request: HttpRequest) -> list[ChangeButton]:
     found = []
-    for one in selectors.allowed_change_events(change, person(request)):
+    for one in selectors.allowed_change_events(change, actor_of(request)):
         label, icon, does, css = _EVENTS[one.event]
         found.append(
             ChangeButton(

@@ -14,37 +14,47 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from releases import flow, selectors
-from releases.admin.actor import actor_of, may
+from releases.admin.actor import actor_of, may_everywhere, person
 from releases.clock import database_now
 from releases.domain import NotAllowed
 from releases.domain.roles import Action
-from releases.models import AuditEvent
+from releases.models import AuditEvent, User
 from releases.said import said_of
 
-# Content type, file name, lines up to the event of the export.
-_EXPORTS: Mapping[str, tuple[str, str, Callable[[int], Iterator[str]]]] = {
-    "csv": ("text/csv; charset=utf-8", "weir-audit.csv", lambda until: selectors.as_csv(_up_to(until))),
+# Content type, file name, lines of what this person may take up to the event of the export.
+_EXPORTS: Mapping[str, tuple[str, str, Callable[[User, int], Iterator[str]]]] = {
+    "csv": (
+        "text/csv; charset=utf-8",
+        "weir-audit.csv",
+        lambda user, until: selectors.as_csv(_up_to(until, user=user)),
+    ),
     "jsonl": (
         "application/jsonl; charset=utf-8",
         "weir-audit.jsonl",
-        lambda until: selectors.trail_as_jsonl(until=until),
+        lambda user, until: _as_jsonl(until, user=user),
     ),
     "heads": (
         "application/jsonl; charset=utf-8",
         "weir-heads.jsonl",
-        lambda _until: selectors.heads_as_jsonl(),
+        lambda _user, _until: selectors.heads_as_jsonl(),
     ),
 }
 
 
-def _up_to(seq: int) -> QuerySet[AuditEvent]:
-    return AuditEvent.objects.filter(seq__lte=seq).order_by("seq")
+def _up_to(seq: int, *, user: User) -> QuerySet[AuditEvent]:
+    return selectors.exportable_events(AuditEvent.objects.filter(seq__lte=seq).order_by("seq"), user)
+
+
+def _as_jsonl(seq: int, *, user: User) -> Iterator[str]:
+    """The whole trail with its signed heads, or the events of this person's services."""
+    whole = selectors.exports_whole_trail(user)
+    return selectors.trail_as_jsonl(until=seq) if whole else selectors.as_jsonl(_up_to(seq, user=user))
 
 
 @require_POST
 def verify(request: HttpRequest) -> HttpResponse:
     """Read the whole chain and say whether it holds, and if not, which event is the first bad one."""
-    if not may(request, Action.READ_AUDIT):
+    if not may_everywhere(request, Action.READ_AUDIT):
         raise PermissionDenied
     report = flow.verify_chain()
     if report.is_sound:
@@ -58,14 +68,18 @@ def verify(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 def export(request: HttpRequest, format_: str) -> HttpResponseBase:
-    """Send the trail or its signed heads, oldest first. Who took it is an event before the first byte leaves."""
+    """Send what this person may take of the trail, or its signed heads. Who took it is an event before the first byte leaves."""
     if format_ not in _EXPORTS:
         raise Http404
+    user = person(request)
+    whole = format_ == "heads" or selectors.exports_whole_trail(user)
     try:
-        until = flow.begin_export(by=actor_of(request), format_=format_, filters={}, clock=database_now)
+        until = flow.begin_export(
+            by=actor_of(request), format_=format_, filters={}, whole=whole, clock=database_now
+        )
     except NotAllowed as error:
         raise PermissionDenied(said_of(error)) from error
     content_type, name, lines = _EXPORTS[format_]
-    response = StreamingHttpResponse(lines(until), content_type=content_type)
+    response = StreamingHttpResponse(lines(user, until), content_type=content_type)
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     return response

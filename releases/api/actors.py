@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.http import HttpRequest
 from rest_framework.request import Request
 
-from releases.domain.actor import Actor, Channel
+from releases.domain.actor import ALL_SCOPES, Actor, Channel
 from releases.models import ApiToken, User
 from releases.sessions import is_fresh
 
@@ -26,7 +26,7 @@ def actor(user: User, *, request: Request | HttpRequest, token: ApiToken | None 
         ip=request.META.get("REMOTE_ADDR") or "",
         request_id=request.META.get("weir.request_id", ""),
         is_fresh=token is not None or is_fresh(request._request if isinstance(request, Request) else request),
-        may_decide=token is None or "approve" in token.scopes,
+        scopes=ALL_SCOPES if token is None else frozenset(token.scopes),
     )
 
 

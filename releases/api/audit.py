@@ -22,7 +22,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from releases import flow, selectors
-from releases.api.actors import actor_of
+from releases.api.actors import actor_of, user_of
 from releases.api.base import Noun
 from releases.api.permissions import MayReadAudit
 from releases.api.references import named
@@ -156,15 +156,22 @@ class AuditFilter(django_filters.FilterSet):
         return selectors.events_of_content(rows, value)
 
 
-class AuditViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Noun[AuditEvent]):
-    """Read only. An event is addressed by its number, ``seq``."""
+WHOLE_TRAIL: list[type[BasePermission]] = [*Noun.permission_classes, MayReadAudit]
 
-    permission_classes: list[type[BasePermission]] = [*Noun.permission_classes, MayReadAudit]
-    queryset = AuditEvent.objects.select_related("service__cluster", "rollout").defer("text")
+
+class AuditViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Noun[AuditEvent]):
+    """Read only. An event is addressed by its number, ``seq``. Who may not read the whole trail reads that of their services."""
+
     serializer_class = AuditEventSerializer
     filterset_class = AuditFilter
     lookup_field = "seq"
     ordering = "-seq"
+
+    queryset = AuditEvent.objects.select_related("service__cluster", "rollout").defer("text")
+
+    def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Nobody finds more than they may read, in lists and alone."""
+        return super().filter_queryset(selectors.readable_events(queryset, user_of(self.request)))
 
     def get_serializer_context(self) -> dict[str, Any]:
         return {**super().get_serializer_context(), "addresses": True}
@@ -180,29 +187,39 @@ class AuditViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Noun[AuditE
     def export(self, request: Request) -> HttpResponseBase:
         """Everything the filters let through, oldest first, streamed; ``heads``: every signed head.
 
-        Without filters, JSON Lines hold the whole trail and its signed heads, and verify on their own.
+        Auditors take the whole trail, others the events of their services. Without filters an auditor's JSON Lines hold the
+        whole trail and its signed heads, and verify on their own.
         """
         chosen = request.query_params.get("format", "jsonl")
         if chosen not in EXPORTS:
             raise serializers.ValidationError({"format": [_("The format is csv, jsonl or heads.")]})
-        events = self.filter_queryset(AuditEvent.objects.all())
+        user = user_of(request)
+        events = self.filter_queryset(selectors.exportable_events(AuditEvent.objects.all(), user))
         given = {name: str(value) for name, value in request.query_params.items() if name != "format"}
-        until = flow.begin_export(by=actor_of(request), format_=chosen, filters=given, clock=database_now)
+        takes_all = selectors.exports_whole_trail(user)
+        until = flow.begin_export(
+            by=actor_of(request),
+            format_=chosen,
+            filters=given,
+            whole=takes_all or chosen == "heads",
+            clock=database_now,
+        )
+        narrowed = None if takes_all and not given else events
         response = StreamingHttpResponse(
-            _exported(chosen, events if given else None, until=until), content_type=EXPORTS[chosen]
+            _exported(chosen, narrowed, until=until), content_type=EXPORTS[chosen]
         )
         name = "heads.jsonl" if chosen == "heads" else f"audit.{chosen}"
         response["Content-Disposition"] = f'attachment; filename="weir-{name}"'
         return response
 
     @extend_schema(responses=HeadSerializer(many=True), filters=False)
-    @action(detail=False, pagination_class=None, filter_backends=[])
+    @action(detail=False, pagination_class=None, filter_backends=[], permission_classes=WHOLE_TRAIL)
     def heads(self, request: Request) -> Response:
         """The newest 100 signed heads, newest first, and whether they have left the database."""
         return Response(HeadSerializer(SignedHead.objects.order_by("-seq")[:100], many=True).data)
 
     @extend_schema(responses=ChainSerializer, filters=False)
-    @action(detail=False, pagination_class=None)
+    @action(detail=False, pagination_class=None, permission_classes=WHOLE_TRAIL)
     def verify(self, request: Request) -> Response:
         """Read the whole chain and say whether it holds. Takes time in proportion to the number of events."""
         report = flow.verify_chain()

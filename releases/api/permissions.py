@@ -11,7 +11,7 @@ from rest_framework.views import APIView
 
 from releases.domain.roles import Action
 from releases.models import ApiToken, User
-from releases.selectors import may
+from releases.selectors import may_in
 
 
 class HasRole(BasePermission):
@@ -40,10 +40,12 @@ class TokenScope(BasePermission):
 
 
 class MayReadAudit(BasePermission):
-    """The audit trail names addresses and log-ins: it takes a role that grants reading it."""
+    """Reading the whole chain takes a role that grants it everywhere."""
 
-    message = _("The audit trail takes a role that may read it, such as auditor, approver or operator.")
+    message = _("The whole audit trail takes a role that may read it, such as auditor, approver or operator.")
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         user = request.user
-        return isinstance(user, User) and (user.is_superuser or may(user, Action.READ_AUDIT, None))
+        return isinstance(user, User) and (
+            user.is_superuser or may_in(user, Action.READ_AUDIT, group_id=None)
+        )

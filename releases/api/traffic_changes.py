@@ -17,7 +17,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from releases import flow, selectors
-from releases.api.actors import actor_of, user_of
+from releases.api.actors import actor_of
 from releases.api.base import Door, Noun
 from releases.api.fields import MirrorJson, RuleJson, StickyJson
 from releases.api.people import PersonSerializer
@@ -106,7 +106,7 @@ class TrafficChangeSerializer(serializers.ModelSerializer[TrafficChange]):
 
     @extend_schema_field(AllowedChangeEventSerializer(many=True))
     def get_allowed_events(self, change: TrafficChange) -> Any:
-        events = selectors.allowed_change_events(change, user_of(self.context["request"]))
+        events = selectors.allowed_change_events(change, actor_of(self.context["request"]))
         return AllowedChangeEventSerializer(events, many=True).data
 
 
@@ -198,7 +198,9 @@ class ChangeEventView(Door):
     def post(self, request: Request, pk: int) -> Response:
         change = get_object_or_404(selectors.changes(), pk=pk)
         given = self.input_class(data=request.data)
-        given.is_valid(raise_exception=True)
+        if not given.is_valid():
+            flow.check_change_first(change, self.event, by=actor_of(request))
+            raise serializers.ValidationError(given.errors)
         said = given.validated_data
         moved = flow.perform_change(
             change,

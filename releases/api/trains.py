@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from releases import flow, selectors
-from releases.api.actors import actor_of, user_of
+from releases.api.actors import actor_of
 from releases.api.audit import AuditEventSerializer
 from releases.api.base import Door, Noun
 from releases.api.people import PersonSerializer
@@ -114,7 +114,7 @@ class TrainDetailSerializer(TrainSerializer):
 
     @extend_schema_field(AllowedEventSerializer(many=True))
     def get_allowed_events(self, train: Train) -> Any:
-        events = selectors.allowed_train_events(train, user_of(self.context["request"]))
+        events = selectors.allowed_train_events(train, actor_of(self.context["request"]))
         return AllowedEventSerializer(events, many=True).data
 
 
@@ -193,7 +193,9 @@ class TrainEventView(Door):
     def post(self, request: Request, pk: int) -> Response:
         train = get_object_or_404(Train, pk=pk)
         given = self.input_class(data=request.data)
-        given.is_valid(raise_exception=True)
+        if not given.is_valid():
+            flow.check_train_first(train, self.event, by=actor_of(request))
+            raise serializers.ValidationError(given.errors)
         said = dict(given.validated_data)
         flow.perform_train(
             train,

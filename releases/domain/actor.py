@@ -17,12 +17,15 @@ class Channel(StrEnum):
     DATABASE = "database"
 
 
+ALL_SCOPES = frozenset({"read", "write", "approve"})
+
+
 @dataclass(frozen=True, slots=True)
 class Actor:
     """A person (``user_id``) or a worker (None, named like ``scheduler@host``).
 
-    ``is_fresh`` is false for a browser session whose password was given too long ago for a production decision,
-    ``may_decide`` for a token without the scope ``approve``.
+    ``is_fresh`` is false for a browser session whose password was given too long ago for a production decision.
+    ``scopes`` are those of the token; who comes without one has them all.
     """
 
     name: str
@@ -33,7 +36,7 @@ class Actor:
     ip: str = ""
     request_id: str = ""
     is_fresh: bool = True
-    may_decide: bool = True
+    scopes: frozenset[str] = ALL_SCOPES
 
     def __str__(self) -> str:
         return self.name

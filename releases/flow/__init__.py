@@ -30,7 +30,7 @@ from releases.flow.guarded import guarded
 from releases.flow.heads import send_heads, sign_head
 from releases.flow.measured import as_measured
 from releases.flow.notify import remind
-from releases.flow.perform import perform
+from releases.flow.perform import check_first, perform
 from releases.flow.plans import delete_plan, save_plan
 from releases.flow.raw_changes import record_raw_changes
 from releases.flow.recompute import is_reproduced
@@ -50,12 +50,20 @@ from releases.flow.tokens import issue_token, revoke_token
 from releases.flow.traffic_change import (
     all_back,
     back_target,
+    check_change_first,
     draft_change,
     finish_change,
     perform_change,
     request_change,
 )
-from releases.flow.trains import Asked, Statements, create_train, fingerprint_of_train, perform_train
+from releases.flow.trains import (
+    Asked,
+    Statements,
+    check_train_first,
+    create_train,
+    fingerprint_of_train,
+    perform_train,
+)
 from releases.flow.verify import verify_chain
 
 __all__ = [
@@ -77,7 +85,10 @@ __all__ = [
     "begin_export",
     "carry_out_rehearsal",
     "change_freeze",
+    "check_change_first",
+    "check_first",
     "check_powers_apart",
+    "check_train_first",
     "create",
     "create_freeze",
     "create_train",

@@ -10,52 +10,41 @@ from django.utils.translation import gettext as _
 
 from istio.documents import TrafficError
 from releases.clock import database_now
-from releases.domain import BadPlan, IllegalMove, Stale
+from releases.domain import BadPlan, Stale
 from releases.domain.actor import Actor
 from releases.domain.fingerprint import digest, shown
 from releases.domain.reasons import Reason
 from releases.domain.states import CARRYING, Event, State, target
-from releases.flow.authorize import check_may_vote, person_of, votes_of
+from releases.flow.allowed import ABOUT_THE_APPROVAL, check_asked, check_event, check_permission, repeats_vote
+from releases.flow.authorize import asker_of, person_of, votes_of
 from releases.flow.content import fingerprint_of
 from releases.flow.evidence_pack import evidence_pack
 from releases.flow.expiry import lasts_until
 from releases.flow.move import change, move
-from releases.flow.quorum import is_full, standing_of
+from releases.flow.quorum import is_exempt, is_full, standing_of
 from releases.flow.record import record
 from releases.flow.request import void_votes
-from releases.models import Approval, EmergencyRelease, Rollout
-
-_ABOUT_THE_APPROVAL = frozenset({Reason.APPROVAL_VOID, Reason.APPROVAL_REVOKED, Reason.APPROVAL_EXPIRED})
+from releases.models import Approval, Rollout
 
 
 def approve(rollout: Rollout, *, by: Actor, fingerprint: str, why: str) -> None:
     """Vote for exactly this content. Permission first, then state, then fingerprint: NotAllowed, IllegalMove, Stale.
 
-    Voting twice for the same content changes nothing. The vote that fills the quorum moves the rollout. What the voter saw
-    is collected before the transaction, since that asks the mesh and Prometheus.
+    Voting twice for the same content changes nothing, also when the first vote filled the quorum and moved the rollout.
+    What the voter saw is collected before the transaction, since that asks the mesh and Prometheus.
     """
-    check_may_vote(rollout, by=by, what=Event.APPROVE)
+    asker = asker_of(by, service=rollout.service)
+    check_permission(rollout, Event.APPROVE, asker=asker)
+    if repeats_vote(rollout, person=asker.person, fingerprint=fingerprint):
+        return
     target(State(rollout.state), Event.APPROVE)
     renew_content(rollout, by=by)
+    check_asked(rollout, Event.APPROVE, asker=asker, now=database_now())
     check_fingerprint(rollout, given=fingerprint)
-    if rollout.approvals.filter(votes_of(by), voided_at=None, fingerprint=fingerprint).exists():
-        return
-    if State(rollout.state) is State.PAUSED and not approval_is_open(rollout):
-        raise IllegalMove(
-            _("The approval of %(rollout)s covers what would be written; there is nothing to approve.")
-            % {"rollout": rollout}
-        )
     evidence = evidence_pack(rollout, now=database_now())
     with transaction.atomic():
         vote = _vote(rollout, Approval.Decision.APPROVE, by=by, why=why, evidence=evidence)
         _count(rollout, vote, by=by, why=why)
-
-
-def approval_is_open(rollout: Rollout) -> bool:
-    """Say whether a paused rollout waits for votes: they are void, or not enough of them count."""
-    if is_exempt(rollout, now=database_now()):
-        return False
-    return rollout.reason_code in _ABOUT_THE_APPROVAL or not is_full(rollout)
 
 
 def _count(rollout: Rollout, vote: Approval, *, by: Actor, why: str) -> None:
@@ -77,7 +66,7 @@ def _count(rollout: Rollout, vote: Approval, *, by: Actor, why: str) -> None:
         return
     if State(rollout.state) is State.PAUSED:
         # Why else it is paused, at a manual gate for one, is as true as before.
-        voided = rollout.reason_code in _ABOUT_THE_APPROVAL
+        voided = rollout.reason_code in ABOUT_THE_APPROVAL
         move(
             rollout,
             Event.APPROVE,
@@ -106,8 +95,7 @@ def _count(rollout: Rollout, vote: Approval, *, by: Actor, why: str) -> None:
 
 def reject(rollout: Rollout, *, by: Actor, why: str) -> None:
     """End the request. One rejection is enough; the reason is mandatory."""
-    check_may_vote(rollout, by=by, what=Event.REJECT)
-    target(State(rollout.state), Event.REJECT)
+    check_event(rollout, Event.REJECT, by=by, now=database_now())
     if not why.strip():
         raise BadPlan(_("A rejection says why."), field="reason")
     evidence = evidence_pack(rollout, now=database_now())
@@ -127,11 +115,8 @@ def reject(rollout: Rollout, *, by: Actor, why: str) -> None:
 @transaction.atomic
 def revoke(rollout: Rollout, *, by: Actor, why: str) -> None:
     """Take one's own vote back: before the start the rollout waits again, while running it pauses. Never rolled back."""
-    check_may_vote(rollout, by=by, what=Event.REVOKE)
-    target(State(rollout.state), Event.REVOKE)
+    check_event(rollout, Event.REVOKE, by=by, now=database_now())
     mine = rollout.approvals.filter(votes_of(by), voided_at=None, decision=Approval.Decision.APPROVE)
-    if not mine.exists():
-        raise IllegalMove(_("You have no vote on %(rollout)s that could be revoked.") % {"rollout": rollout})
     mine.update(voided_at=database_now(), voided_by=by.name, voided_why=why or "revoked")
     move(
         rollout,
@@ -181,18 +166,6 @@ def approval_problem(rollout: Rollout) -> str:
             "missing": ", ".join(found.missing),
         }
     return ""
-
-
-def is_exempt(rollout: Rollout, *, now: datetime) -> bool:
-    """Say whether it goes without votes: a plan approved in advance that still holds, an emergency not found unjustified.
-
-    A standard change approves the start: once it runs, the end of its validity stops nothing, taking it back does.
-    """
-    standard = rollout.standard_change
-    if standard is not None:
-        return standard.revoked_at is None and (rollout.started_at is not None or standard.holds(now))
-    emergency = EmergencyRelease.objects.filter(rollout=rollout).first()
-    return emergency is not None and emergency.outcome != EmergencyRelease.Outcome.NOT_JUSTIFIED
 
 
 def renew_content(rollout: Rollout, *, by: Actor) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 from django.db.models import Q
 from django.utils.translation import gettext as _
@@ -16,17 +17,40 @@ from releases.roles import roles_everywhere, roles_of
 from services.models import Policy, Service
 
 
-def check_may(what: Event | Action, *, by: Actor, service: Service | None) -> None:
-    """Refuse who has no role that grants it. Superusers get no grant here that their roles do not give. Raises NotAllowed."""
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks about one service, read once: the person behind the log-in (None: a worker) and the roles that hold there."""
+
+    by: Actor
+    service: Service | None
+    person: int | None = None
+    roles: frozenset[RoleName] = frozenset()
+    is_active: bool = True
+
+
+def asker_of(by: Actor, *, service: Service | None) -> Asker:
+    """Read the account and its roles. Superusers get no grant that their roles do not give."""
     if by.user_id is None:
-        return  # workers act on what a person approved
+        return Asker(by, service)
     user = User.objects.get(pk=by.user_id)
-    if not user.is_active:
+    return Asker(by, service, user.person_id, frozenset(roles_of(user, service)), user.is_active)
+
+
+def check_may(what: Event | Action, *, by: Actor, service: Service | None) -> None:
+    """Refuse who has no role that grants it, and an old session a production decision. Raises NotAllowed, PasswordNeeded."""
+    check_granted(what, asker=asker_of(by, service=service))
+
+
+def check_granted(what: Event | Action, *, asker: Asker) -> None:
+    """The same for somebody who was read already."""
+    if asker.person is None:
+        return  # workers act on what a person approved
+    if not asker.is_active:
         raise NotAllowed(_("This account is not active."))
-    if not allows(roles_of(user, service), what):
-        raise NotAllowed(why_not(what, service=service))
+    if not allows(asker.roles, what):
+        raise NotAllowed(why_not(what, service=asker.service))
     if what in PRODUCTION_DECISIONS or what is Action.RELEASE_IN_EMERGENCY:
-        check_fresh(by)
+        check_fresh(asker.by)
 
 
 def check_may_everywhere(what: Event | Action, *, by: Actor) -> None:
@@ -55,27 +79,36 @@ def person_of(by: Actor) -> int:
 
 def check_may_vote(rollout: Rollout, *, by: Actor, what: Event) -> None:
     """Refuse the requester, every editor, a person without the role, and a token the policy does not accept. Raises NotAllowed."""
-    if by.user_id is None:
+    check_vote(rollout, asker=asker_of(by, service=rollout.service), what=what)
+
+
+def check_vote(rollout: Rollout, *, asker: Asker, what: Event) -> None:
+    """The same for somebody who was read already."""
+    if asker.person is None:
         raise NotAllowed(_("Only a person can decide."))
-    person = person_behind(by.user_id)
-    if person == rollout.requested_by.person_id:
+    if asker.person == rollout.requested_by.person_id:
         raise NotAllowed(_("You asked for this rollout, so somebody else has to decide."))
-    if any(edit.by.person_id == person for edit in rollout.edits.select_related("by")):
+    if any(edit.by.person_id == asker.person for edit in rollout.edits.all()):
         raise NotAllowed(_("You edited this rollout, so somebody else has to decide."))
-    check_may(what, by=by, service=rollout.service)
-    check_token(by, policy=rollout.service.policy)
+    check_granted(what, asker=asker)
+    check_token(asker.by, policy=rollout.service.policy)
 
 
 def check_token(by: Actor, *, policy: Policy | None) -> None:
     """Refuse a decision by a token without the scope for it, or that the policy does not accept. Raises NotAllowed."""
     if not by.by_token:
         return
-    if not by.may_decide:
-        raise NotAllowed(_("This token does not have the scope '%(scope)s'.") % {"scope": "approve"})
+    check_scope(by, needed="approve")
     if policy is not None and not policy.token_approval_allowed:
         raise NotAllowed(
             _("The policy of this service does not accept decisions by API token; decide on the page.")
         )
+
+
+def check_scope(by: Actor, *, needed: str) -> None:
+    """Refuse a token without the scope. Raises NotAllowed."""
+    if needed not in by.scopes:
+        raise NotAllowed(_("This token does not have the scope '%(scope)s'.") % {"scope": needed})
 
 
 def check_may_any(what: Sequence[Event | Action], *, by: Actor, concerned: Collection[int | None]) -> None:

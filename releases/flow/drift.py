@@ -18,11 +18,11 @@ from istio.sentence import message_of
 from istio.traffic import TrafficSpec
 from istio.weights import weights_of
 from releases.clock import Clock
-from releases.domain import Blocked, IllegalMove, LostRace
+from releases.domain import Blocked, LostRace
 from releases.domain.actor import Actor
 from releases.domain.reasons import Reason
-from releases.domain.states import Event, State, target
-from releases.flow.authorize import check_may
+from releases.domain.states import Event
+from releases.flow.allowed import check_event
 from releases.flow.checking import baseline_of
 from releases.flow.content import fingerprint_of, owned_parts, render_spec
 from releases.flow.intervene import wait_for_lease
@@ -39,10 +39,9 @@ _TELL_TRIES = 20
 
 def restore(rollout: Rollout, *, by: Actor, why: str, clock: Clock) -> None:
     """After drift: write again what Weir last wrote. The rollout stays paused until somebody resumes it."""
-    check_may(Event.RESTORE, by=by, service=rollout.service)
-    _check_drifted(rollout, event=Event.RESTORE)
+    check_event(rollout, Event.RESTORE, by=by, now=clock())
     wait_for_lease(rollout, clock=clock)
-    _check_drifted(rollout, event=Event.RESTORE)  # whoever had the lease may have rolled back
+    check_event(rollout, Event.RESTORE, by=by, now=clock())  # whoever had the lease may have rolled back
     change(rollout, event=None, leased_until=clock() + timedelta(seconds=settings.LEASE_SECONDS))
     mesh = mesh_of(rollout.service.cluster)
     settle(rollout, mesh=mesh, by=by, clock=clock)
@@ -107,8 +106,7 @@ def _ours(rollout: Rollout, *, live: Manifest) -> Manifest:
 
 def adopt(rollout: Rollout, *, by: Actor, why: str, clock: Clock) -> None:
     """After drift: take the mesh as it is as the new baseline. New fingerprint, so it must be approved again."""
-    check_may(Event.ADOPT, by=by, service=rollout.service)
-    _check_drifted(rollout, event=Event.ADOPT)
+    check_event(rollout, Event.ADOPT, by=by, now=clock())
     baseline = baseline_of(rollout.service)
     live = baseline["virtual_service"]
     try:
@@ -151,9 +149,3 @@ def _weight_in(live: Manifest, *, rollout: Rollout) -> int:
         stable=rollout.stable.subset,
     )
     return round(shares.get(rollout.candidate.subset, 0))
-
-
-def _check_drifted(rollout: Rollout, *, event: Event) -> None:
-    target(State(rollout.state), event)
-    if rollout.drift is None:
-        raise IllegalMove(_("The mesh is what Weir last wrote; there is nothing to restore or adopt."))

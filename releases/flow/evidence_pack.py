@@ -47,7 +47,7 @@ def evidence_pack(rollout: Rollout, *, now: datetime) -> dict[str, Any]:
         "policy": [terms.as_json() for terms in binding_terms(rollout)],
         "differences": _differences(rollout),
         "checks": _checks(rollout),
-        "metrics": _metrics(rollout.service, now=now),
+        "metrics": figures_seen(rollout.service, now=now),
         "calendar": _calendar(rollout, now=now),
     }
 
@@ -97,7 +97,8 @@ def _checks(rollout: Rollout) -> list[dict[str, Any]] | dict[str, str]:
     return [{**asdict(finding), "severity": finding.severity.value} for finding in found]
 
 
-def _metrics(service: Service, *, now: datetime) -> dict[str, Any]:
+def figures_seen(service: Service, *, now: datetime) -> dict[str, Any]:
+    """Return what each version did lately, or why nobody knows."""
     try:
         counts = recent_counts(service, now=now)
     except TelemetryError as error:

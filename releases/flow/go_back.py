@@ -9,8 +9,8 @@ from releases.domain import IllegalMove
 from releases.domain.actor import Actor
 from releases.domain.states import CARRYING, Event, State
 from releases.domain.traffic_change import ChangeState, settled_on
+from releases.flow.allowed import REVERT_WITHIN
 from releases.flow.perform import perform
-from releases.flow.revert import REVERT_WITHIN
 from releases.flow.traffic_change.back import all_back
 from releases.flow.traffic_change.versions import in_force
 from releases.models import Rollout, TrafficChange

@@ -12,11 +12,12 @@ from django.utils.translation import gettext as _
 
 from istio.mesh import MeshError
 from releases.clock import Clock
-from releases.domain import BadPlan, IllegalMove, LostRace
+from releases.domain import BadPlan, LostRace
 from releases.domain.actor import Actor
 from releases.domain.reasons import Reason
-from releases.domain.states import Event, State, target
-from releases.flow.authorize import check_fresh, check_may
+from releases.domain.states import Event, State
+from releases.flow.allowed import check_event
+from releases.flow.authorize import check_fresh
 from releases.flow.conclude import begin_roll_back, pause, write_roll_back
 from releases.flow.move import move
 from releases.models import Rollout, StepRun
@@ -27,15 +28,14 @@ _LEASE_WAIT_SECONDS = 15.0
 
 def start(rollout: Rollout, *, by: Actor, why: str, clock: Clock) -> None:
     """Begin now instead of at ``start_at``. Every gate of the first step still holds."""
-    check_may(Event.START, by=by, service=rollout.service)
     now = clock()
+    check_event(rollout, Event.START, by=by, now=now)
     move(rollout, Event.START, by=by, why=why, reason=Reason.WRITING, wake=now, started_at=now)
 
 
 def pause_by_hand(rollout: Rollout, *, by: Actor, why: str, clock: Clock) -> None:
     """Stop going forward. Answers only when no worker is in the middle of a write."""
-    check_may(Event.PAUSE, by=by, service=rollout.service)
-    target(State(rollout.state), Event.PAUSE)
+    check_event(rollout, Event.PAUSE, by=by, now=clock())
     wait_for_lease(rollout, clock=clock)
     pause(rollout, by=by, event=Event.PAUSE, why=why, reason=Reason.PAUSED_BY_PERSON, clock=clock)
 
@@ -46,11 +46,8 @@ def resume(rollout: Rollout, *, by: Actor, why: str, clock: Clock) -> None:
     Resuming a rollout that waits for a person opens the gate it waits at; one whose evidence stayed unclear goes on
     without it from this step. Guards still judge.
     """
-    check_may(Event.RESUME, by=by, service=rollout.service)
-    target(State(rollout.state), Event.RESUME)
-    if rollout.drift is not None:
-        raise IllegalMove(_("The mesh is not what Weir last wrote; restore or adopt it before you resume."))
     now = clock()
+    check_event(rollout, Event.RESUME, by=by, now=now)
     columns: dict[str, Any] = {"version_problem": ""}  # looked at again before the next write
     if rollout.reason_code == Reason.WAITING_FOR_PERSON:
         columns["gates_passed"] = int(rollout.reason_params.get("step", 0)) + 1
@@ -74,7 +71,7 @@ def roll_back(rollout: Rollout, *, by: Actor, why: str, clock: Clock) -> None:
     The row is moved first, which makes every forward write that was begun fail; then the door tries the write itself for
     ``ROLLBACK_DOOR_SECONDS``. What it cannot write in that time the worker goes on trying at every pulse.
     """
-    check_may(Event.ROLL_BACK, by=by, service=rollout.service)
+    check_event(rollout, Event.ROLL_BACK, by=by, now=clock())
     begin_roll_back(
         rollout,
         by=by,
@@ -97,11 +94,7 @@ def roll_back(rollout: Rollout, *, by: Actor, why: str, clock: Clock) -> None:
 
 def promote_by_hand(rollout: Rollout, *, by: Actor, why: str, clock: Clock) -> None:
     """Skip what is left of the plan: record the intent; the engine writes 100 %, confirms, and completes."""
-    check_may(Event.PROMOTE, by=by, service=rollout.service)
-    if rollout.current_step is None:
-        raise IllegalMove(
-            _("Nothing has been shifted yet; a rollout is promoted from a step that carries traffic.")
-        )
+    check_event(rollout, Event.PROMOTE, by=by, now=clock())
     move(
         rollout, Event.PROMOTE, by=by, why=why, reason=Reason.PROMOTING, wake=clock(), promote_requested=True
     )
@@ -109,22 +102,16 @@ def promote_by_hand(rollout: Rollout, *, by: Actor, why: str, clock: Clock) -> N
 
 def set_weight(rollout: Rollout, *, by: Actor, why: str, weight: int | None, clock: Clock) -> None:
     """Set the current step's weight, up to the approved maximum reached so far; while paused only downwards."""
-    check_may(Event.SET_WEIGHT, by=by, service=rollout.service)
-    target(State(rollout.state), Event.SET_WEIGHT)
+    check_event(rollout, Event.SET_WEIGHT, by=by, now=clock())
     if weight is None or isinstance(weight, bool) or not 0 <= weight <= 100:
         raise BadPlan(_("The weight is a whole number from 0 to 100."), field="weight")
-    if rollout.current_step is None:
-        raise IllegalMove(_("Nothing has been shifted yet; there is no weight to set."))
-    if rollout.step_runs.filter(position__gt=rollout.current_step).exists():
-        raise IllegalMove(_("The next traffic is being written already; pause first, or roll back."))
-    most = rollout.plan_value.steps[rollout.current_step].weight
+    step = rollout.current_step or 0
+    most = rollout.plan_value.steps[step].weight
     if weight > most:
         text = _("Step %(step)d is approved up to %(most)d %%; %(weight)d %% is above it.")
-        raise BadPlan(
-            text % {"step": rollout.current_step + 1, "most": most, "weight": weight}, field="weight"
-        )
+        raise BadPlan(text % {"step": step + 1, "most": most, "weight": weight}, field="weight")
     wait_for_lease(rollout, clock=clock)
-    run = rollout.step_runs.get(position=rollout.current_step)
+    run = rollout.step_runs.get(position=rollout.current_step or 0)
     if State(rollout.state) is State.PAUSED and weight > (run.written or 0):
         raise BadPlan(_("A paused rollout only goes down; resume it first."), field="weight")
     if weight > (run.written or 0):

@@ -9,8 +9,10 @@ from django.utils.translation import gettext as _
 from releases.clock import Clock, database_now
 from releases.domain import DomainError, LostRace
 from releases.domain.actor import Actor
+from releases.domain.roles import Action
 from releases.domain.states import Event
 from releases.flow import approve, drift, intervene, request, revert
+from releases.flow.allowed import check_event
 from releases.flow.attempts import tell_refusal
 from releases.flow.authorize import check_may
 from releases.models import Rollout
@@ -48,6 +50,18 @@ def perform(
         else:
             return made or fresh
     raise AssertionError("unreachable: the loop returns or raises")
+
+
+def check_first(rollout: Rollout, what: Event | Action, *, by: Actor, clock: Clock = database_now) -> None:
+    """Say, and record, what stands against it before a door complains about the input. Raises NotAllowed, IllegalMove, BadPlan."""
+    try:
+        if isinstance(what, Event):
+            check_event(rollout, what, by=by, now=clock())
+        else:
+            check_may(what, by=by, service=rollout.service)
+    except DomainError as error:
+        tell_refusal(error, action=what.value, by=by, obj=rollout)
+        raise
 
 
 _Run = Callable[[Rollout, Actor, str, str, int | None, Clock], Rollout | None]

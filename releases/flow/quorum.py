@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from releases.domain.approval import Person, Signing, Standing, Terms, standing
 from releases.domain.roles import RoleName, allows
 from releases.domain.states import Event
-from releases.models import Approval, Role, Rollout, TrafficChange, TrafficVote, User
+from releases.models import Approval, EmergencyRelease, Role, Rollout, TrafficChange, TrafficVote, User
 from releases.roles import roles_of
 from services.models import Policy, Service
 
@@ -62,6 +63,18 @@ def is_full(
 ) -> bool:
     """Say whether enough people agreed and every required group is among them."""
     return standing_of(rollout, votes=votes).full
+
+
+def is_exempt(rollout: Rollout, *, now: datetime) -> bool:
+    """Say whether it goes without votes: a plan approved in advance that still holds, an emergency not found unjustified.
+
+    A standard change approves the start: once it runs, the end of its validity stops nothing, taking it back does.
+    """
+    standard = rollout.standard_change
+    if standard is not None:
+        return standard.revoked_at is None and (rollout.started_at is not None or standard.holds(now))
+    emergency = EmergencyRelease.objects.filter(rollout=rollout).first()
+    return emergency is not None and emergency.outcome != EmergencyRelease.Outcome.NOT_JUSTIFIED
 
 
 def _electorate(rollout: Rollout | TrafficChange) -> list[Person]:

@@ -10,25 +10,12 @@ from istio.checks import Finding, Severity
 from istio.checks.request import NO_WAY_BACK, UNMEASURED
 from istio.mesh import Manifest, Rejected
 from istio.telemetry import TelemetryError
-from releases.domain import BadPlan, Blocked
+from releases.domain import Blocked
 from releases.flow.conclude import roll_back_document
 from releases.flow.evidence_pack import recent_counts
 from releases.models import Rollout
 from releases.said import said_of
 from services.connections import mesh_of
-
-STATEMENTS = ("reason", "impact", "test_evidence", "rollback_note")
-
-
-def check_statements(rollout: Rollout) -> None:
-    """Refuse a request that does not say what it is. Raises BadPlan naming the first field that is empty."""
-    needed = [*STATEMENTS, *(["compatibility_note"] if rollout.changes_data else [])]
-    missing = [name for name in needed if not getattr(rollout, name).strip()]
-    if missing:
-        raise BadPlan(
-            _("A rollout is not submitted without: %(fields)s.") % {"fields": ", ".join(missing)},
-            field=missing[0],
-        )
 
 
 def check_measured(rollout: Rollout, *, now: datetime) -> None:

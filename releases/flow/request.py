@@ -16,11 +16,12 @@ from istio.mesh import Manifest
 from istio.sentence import message_of
 from istio.weights import weights_of
 from releases.clock import database_now
-from releases.domain import BadPlan, Blocked, IllegalMove, NotAllowed
+from releases.domain import BadPlan, Blocked, NotAllowed
 from releases.domain.actor import Actor
 from releases.domain.plan import Plan
 from releases.domain.reasons import Reason
-from releases.domain.states import LIVE, Event, State, target
+from releases.domain.states import Event
+from releases.flow.allowed import STATEMENTS, check_event, check_pair, check_ready
 from releases.flow.attempts import attempt
 from releases.flow.authorize import check_may, person_of
 from releases.flow.checking import baseline_of, findings_for
@@ -28,10 +29,10 @@ from releases.flow.content import fingerprint_of
 from releases.flow.expiry import lasts_until
 from releases.flow.move import change, move
 from releases.flow.quorum import terms_of
-from releases.flow.readiness import STATEMENTS, check_measured, check_statements, rehearse_roll_back
+from releases.flow.readiness import check_measured, rehearse_roll_back
 from releases.flow.record import record
 from releases.flow.rehearse import rehearse_before_vote
-from releases.flow.shared_object import claim_object, refuse_taken
+from releases.flow.shared_object import claim_object
 from releases.flow.standard import approve_in_advance, matching_standard
 from releases.models import Approval, Rollout, RolloutEdit, RolloutPlan
 from releases.said import said_of
@@ -71,7 +72,7 @@ def create(
             % {"service": service},
             field="service",
         )
-    _check_candidate(service, candidate=candidate, stable=stable)
+    check_pair(service, candidate=candidate, stable=stable)
     rollout = Rollout(
         service=service,
         stable=stable,
@@ -106,7 +107,7 @@ def create(
 @transaction.atomic
 def edit(rollout: Rollout, *, by: Actor, changes: Mapping[str, Any]) -> Rollout:
     """Change a draft. Whoever edits it cannot approve it. Raises IllegalMove, NotAllowed, BadPlan."""
-    check_may(Event.EDIT, by=by, service=rollout.service)
+    check_event(rollout, Event.EDIT, by=by, now=database_now())
     unknown = sorted(set(changes) - EDITABLE)
     if unknown:
         raise BadPlan(
@@ -115,7 +116,7 @@ def edit(rollout: Rollout, *, by: Actor, changes: Mapping[str, Any]) -> Rollout:
         )
     columns: dict[str, Any] = {name: value for name, value in changes.items() if name != "plan"}
     if "candidate" in changes:
-        _check_candidate(rollout.service, candidate=changes["candidate"], stable=rollout.stable)
+        check_pair(rollout.service, candidate=changes["candidate"], stable=rollout.stable)
     if "plan" in changes:
         plan: RolloutPlan = changes["plan"]
         columns |= {
@@ -128,7 +129,6 @@ def edit(rollout: Rollout, *, by: Actor, changes: Mapping[str, Any]) -> Rollout:
     RolloutEdit.objects.create(
         rollout=rollout, by_id=person_of(by), changes={"before": before, "after": after}
     )
-    target(State(rollout.state), Event.EDIT)
     change(rollout, event=Event.EDIT, **columns)
     move(rollout, Event.EDIT, by=by, reason=Reason.WAITING_FOR_SUBMIT, after=after)
     return rollout
@@ -140,17 +140,14 @@ def submit(rollout: Rollout, *, by: Actor, why: str = "") -> None:
     A plan that was approved in advance goes on at once. Raises BadPlan for a missing statement, Blocked with the findings,
     MeshError, IllegalMove when another rollout is live.
     """
-    check_may(Event.SUBMIT, by=by, service=rollout.service)
+    check_event(rollout, Event.SUBMIT, by=by, now=database_now())
     ask(rollout, by=by, why=why, measured=True)
     approve_in_advance(rollout)
 
 
 def ask(rollout: Rollout, *, by: Actor, why: str, measured: bool) -> None:
     """Do what ``submit`` says, whoever may: an emergency (``measured`` False) does not wait for metrics."""
-    check_statements(rollout)
-    _refuse_second(rollout)
-    refuse_taken(rollout.service)
-    refuse_stale_stable(rollout)
+    check_ready(rollout)
     if measured:
         check_measured(rollout, now=database_now())
     baseline = baseline_of(rollout.service)
@@ -199,7 +196,7 @@ def ask(rollout: Rollout, *, by: Actor, why: str, measured: bool) -> None:
 @transaction.atomic
 def withdraw(rollout: Rollout, *, by: Actor, why: str) -> None:
     """Take a request back to draft. Its votes are voided and stay visible."""
-    check_may(Event.WITHDRAW, by=by, service=rollout.service)
+    check_event(rollout, Event.WITHDRAW, by=by, now=database_now())
     void_votes(rollout, by=by, why=why or "withdrawn")
     move(
         rollout,
@@ -215,19 +212,15 @@ def withdraw(rollout: Rollout, *, by: Actor, why: str) -> None:
 
 def cancel(rollout: Rollout, *, by: Actor, why: str) -> None:
     """End a rollout that has not begun."""
-    check_may(Event.CANCEL, by=by, service=rollout.service)
+    check_event(rollout, Event.CANCEL, by=by, now=database_now())
     move(rollout, Event.CANCEL, by=by, why=why, reason=Reason.ENDED_BY_PERSON, ended_at=database_now())
 
 
 @transaction.atomic
 def retry(rollout: Rollout, *, by: Actor, why: str) -> Rollout:
     """Make a new draft from the same plan. It needs fresh approval; the trail of the ended rollout says what came of it."""
-    check_may(Event.RETRY, by=by, service=rollout.service)
-    target(State(rollout.state), Event.RETRY)
-    if rollout.plan is None:
-        raise IllegalMove(
-            _("Rollout %(rollout)s can not be tried again: its plan is gone.") % {"rollout": rollout}
-        )
+    check_event(rollout, Event.RETRY, by=by, now=database_now())
+    assert rollout.plan is not None  # noqa: S101 - checked with the event
     draft = create(
         service=rollout.service,
         candidate=rollout.candidate,
@@ -265,25 +258,6 @@ def void_votes(rollout: Rollout, *, by: Actor, why: str) -> None:
     )
 
 
-def refuse_stale_stable(rollout: Rollout) -> None:
-    """Refuse a draft whose stable version is not the service's any more. Raises BadPlan."""
-    rollout.service.refresh_from_db(fields=["stable"])
-    if rollout.service.stable_id != rollout.stable_id:
-        raise BadPlan(
-            _("The stable version of %(service)s changed since this draft was made; make a new one.")
-            % {"service": rollout.service},
-            field="service",
-        )
-
-
-def _refuse_second(rollout: Rollout) -> None:
-    """Say it before the database does: its constraint refuses the second live rollout whatever happens here."""
-    other = Rollout.objects.filter(service=rollout.service, state__in=LIVE).exclude(pk=rollout.pk).first()
-    if other:
-        text = _("Service %(service)s already has a live rollout, %(other)s; end it before another begins.")
-        raise IllegalMove(text % {"service": rollout.service, "other": other})
-
-
 def _refuse_unfit(rollout: Rollout, *, virtual_service: Manifest) -> None:
     """Refuse a candidate that already has traffic: there would be nothing to compare and nothing to roll back to."""
     service = rollout.service
@@ -309,26 +283,4 @@ def _refuse_unfit(rollout: Rollout, *, virtual_service: Manifest) -> None:
             findings=[
                 Finding(code=ALREADY_SERVED.code, severity=Severity.ERROR, path="/spec/http", message=message)
             ],
-        )
-
-
-def _check_candidate(service: Service, *, candidate: Version, stable: Version) -> None:
-    if candidate.service_id != service.pk:
-        raise BadPlan(
-            _("Version %(version)s is not a version of %(service)s.")
-            % {"version": candidate, "service": service},
-            field="candidate",
-        )
-    if candidate.pk == stable.pk:
-        raise BadPlan(
-            _("Version %(version)s is already the stable one.") % {"version": candidate.name},
-            field="candidate",
-        )
-    if candidate.subset == stable.subset:
-        text = _(
-            "Versions %(candidate)s and %(stable)s share the subset %(subset)s, so traffic can not be split between them."
-        )
-        raise BadPlan(
-            text % {"candidate": candidate.name, "stable": stable.name, "subset": stable.subset},
-            field="candidate",
         )

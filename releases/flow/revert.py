@@ -5,39 +5,24 @@ from __future__ import annotations
 from datetime import timedelta
 
 from django.db import transaction
-from django.utils.translation import gettext as _
 
 from releases.clock import Clock
-from releases.domain import IllegalMove
 from releases.domain.actor import Actor
 from releases.domain.reasons import Reason
-from releases.domain.states import LIVE, Event, State, target
-from releases.flow.authorize import check_may
+from releases.domain.states import Event
+from releases.flow.allowed import check_event
 from releases.flow.conclude import put_back
 from releases.flow.move import change, move
 from releases.models import Rollout
 from services.connections import mesh_of
 from services.models import Service
 
-REVERT_WITHIN = timedelta(days=7)
 _LOOKED_AFTER = timedelta(seconds=30)
 
 
 def revert(rollout: Rollout, *, by: Actor, why: str, clock: Clock) -> None:
     """Write all traffic back to the version that was stable before. Raises IllegalMove when it is too late or too new."""
-    check_may(Event.ROLL_BACK, by=by, service=rollout.service)
-    target(State(rollout.state), Event.REVERT)
-    if rollout.ended_at is None or clock() > rollout.ended_at + REVERT_WITHIN:
-        raise IllegalMove(
-            _("A completed rollout can be reverted for seven days; ask for a rollout of the older version.")
-        )
-    if (
-        rollout.service.stable_id != rollout.candidate_id
-        or rollout.service.rollouts.filter(state__in=LIVE).exists()
-    ):
-        raise IllegalMove(
-            _("Another release of this service began or ended since; roll that one back instead.")
-        )
+    check_event(rollout, Event.REVERT, by=by, now=clock())
     # If this process ends after the write, the pulse finds the row due and completes it.
     change(rollout, event=None, next_wake_up=clock() + _LOOKED_AFTER)
     note = put_back(rollout, mesh=mesh_of(rollout.service.cluster), by=by, clock=clock)

@@ -16,7 +16,8 @@ from releases.domain.actor import Actor
 from releases.domain.states import Event, State, can
 from releases.domain.train import TRAIN_EVENTS, Order, joint_fingerprint, train_state
 from releases.domain.words import word
-from releases.flow.authorize import check_may, check_may_vote, person_of
+from releases.flow.allowed import check_permission, repeats_vote
+from releases.flow.authorize import asker_of, person_behind, person_of
 from releases.flow.perform import perform
 from releases.flow.record import record, record_refusal
 from releases.flow.request import create
@@ -24,8 +25,6 @@ from releases.flow.train_turn import rollouts_of
 from releases.models import Rollout, RolloutPlan, Train, TrainMember
 from releases.said import said
 from services.models import Service, Version
-
-_DECISIONS = frozenset({Event.APPROVE, Event.REJECT, Event.REVOKE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,25 +115,52 @@ def perform_train(
     return train
 
 
-def _concerned(train: Train, event: Event, *, by: Actor, fingerprint: str) -> list[Rollout]:
-    """Check who asks, then the state, then the fingerprint, and return the members that the event is for."""
+def check_train_first(train: Train, event: Event, *, by: Actor) -> None:
+    """Say, and record, what stands against it before a door complains about the input. Raises NotAllowed, IllegalMove."""
     rows = rollouts_of(train)
+    try:
+        _check_permission(rows, event, by=by)
+        _check_state(train, event, rows=rows)
+    except DomainError as error:
+        record_refusal(by=by, action=event.value, obj=train, why=str(error))
+        raise
+
+
+def _concerned(train: Train, event: Event, *, by: Actor, fingerprint: str) -> list[Rollout]:
+    """Check who asks, then the state, then the fingerprint, and return the members that the event is for.
+
+    Nobody is left when this person has approved exactly this train already: a second click changes nothing.
+    """
+    rows = rollouts_of(train)
+    _check_permission(rows, event, by=by)
+    is_this = fingerprint == fingerprint_of_train(train, rows=rows)
+    if event is Event.APPROVE and is_this and _have_vote_of(rows, by=by):
+        return []
+    _check_state(train, event, rows=rows)
+    if event is Event.APPROVE and not is_this:
+        raise Stale(
+            _("The train is not what you looked at: its joint fingerprint is another one. Look at it again.")
+        )
+    return [row for row in rows if can(State(row.state), event)]
+
+
+def _have_vote_of(rows: Sequence[Rollout], *, by: Actor) -> bool:
+    person = person_behind(person_of(by))
+    return all(repeats_vote(row, person=person, fingerprint=row.fingerprint) for row in rows)
+
+
+def _check_permission(rows: Sequence[Rollout], event: Event, *, by: Actor) -> None:
     for row in rows:
-        if event in _DECISIONS:
-            check_may_vote(row, by=by, what=event)
-        else:
-            check_may(event, by=by, service=row.service)
+        check_permission(row, event, asker=asker_of(by, service=row.service))
+
+
+def _check_state(train: Train, event: Event, *, rows: Sequence[Rollout]) -> None:
     state = train_state(State(row.state) for row in rows)
     if event not in TRAIN_EVENTS[state]:
         raise IllegalMove(
             _("Release train %(train)s is %(state)s, which does not go with %(event)s.")
             % {"train": train, "state": said(word(state)), "event": said(word(event))}
         )
-    if event is Event.APPROVE and fingerprint != fingerprint_of_train(train, rows=rows):
-        raise Stale(
-            _("The train is not what you looked at: its joint fingerprint is another one. Look at it again.")
-        )
-    return [row for row in rows if can(State(row.state), event)]
 
 
 def _submit(rows: Sequence[Rollout], *, by: Actor, why: str, clock: Clock) -> None:

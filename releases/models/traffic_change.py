@@ -64,6 +64,7 @@ class TrafficChange(models.Model):
     )
     fingerprint = models.CharField(_("fingerprint"), max_length=64)
     policy_number = models.PositiveIntegerField(default=0)
+    policy_terms = models.JSONField(null=True, editable=False)
     baseline = models.JSONField(null=True, blank=True)
     before = models.JSONField(null=True, blank=True)
     desired = models.JSONField(null=True, blank=True)

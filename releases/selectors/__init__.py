@@ -31,6 +31,7 @@ from releases.selectors.packs import (
     trail_as_jsonl,
 )
 from releases.selectors.preview import Preview, StepPreview, preview
+from releases.selectors.readable import exportable_events, exports_whole_trail, readable_events
 from releases.selectors.rehearsals import blindness, rehearsal_of, rehearsal_sentence
 from releases.selectors.rows import (
     due_rollouts,
@@ -95,7 +96,9 @@ __all__ = [
     "evidence_of",
     "evidence_pack",
     "experiments",
+    "exportable_events",
     "exported",
+    "exports_whole_trail",
     "freezes",
     "heads_as_jsonl",
     "health",
@@ -110,6 +113,7 @@ __all__ = [
     "preview_change",
     "proposals",
     "proposals_waiting_for",
+    "readable_events",
     "rehearsal_of",
     "rehearsal_sentence",
     "reviews_overdue",

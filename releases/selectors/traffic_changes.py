@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.db.models import Prefetch, QuerySet
@@ -16,7 +16,8 @@ from istio.mesh import Manifest
 from istio.sentence import message_of
 from releases.clock import database_now
 from releases.domain import Blocked, DomainError
-from releases.domain.roles import Action, RoleName, allows
+from releases.domain.actor import Actor
+from releases.domain.roles import RoleName, allows
 from releases.domain.states import Event
 from releases.domain.traffic_change import (
     CHANGE_TRANSITIONS,
@@ -24,20 +25,20 @@ from releases.domain.traffic_change import (
     ChangeEvent,
     ChangeState,
 )
-from releases.flow.authorize import why_not
+from releases.flow.allowed import has_voted
+from releases.flow.authorize import Asker, asker_of
 from releases.flow.checking import baseline_of
 from releases.flow.shared_object import taken_by
+from releases.flow.traffic_change.allowed import check_change_event
 from releases.flow.traffic_change.content import (
     findings_of_change,
     fingerprint_of_change,
     leads_back,
     objects_of,
 )
-from releases.flow.traffic_change.decide import vote_refusal
 from releases.flow.traffic_change.gate import closed_sentence
 from releases.flow.traffic_change.request import CARRYING, live_rollout, within_bound
 from releases.models import Role, Rollout, TrafficChange, TrafficVote, User
-from releases.roles import roles_of
 from releases.said import said_of
 from services.connections import mesh_of
 from services.models import Service
@@ -122,16 +123,12 @@ def changes_waiting_for(user: User) -> list[TrafficChange]:
     ]
 
 
-def allowed_change_events(change: TrafficChange, user: User) -> list[AllowedChangeEvent]:
-    """Return the events of a person that the state knows, in the order in which buttons stand."""
-    roles = roles_of(user, change.service)
+def allowed_change_events(change: TrafficChange, by: Actor) -> list[AllowedChangeEvent]:
+    """Return the events of a person that the state knows, in the order in which buttons stand: what ``flow`` would say."""
+    asker = asker_of(replace(by, is_fresh=True), service=change.service)
     known = CHANGE_TRANSITIONS[ChangeState(change.state)]
-    found = []
-    for event in PEOPLE_CAUSE:
-        if event in known:
-            why = _refusal(change, event, user=user, roles=roles)
-            found.append(AllowedChangeEvent(event=event, allowed=not why, why=why))
-    return found
+    refusals = {event: _refusal(change, event, asker=asker) for event in PEOPLE_CAUSE if event in known}
+    return [AllowedChangeEvent(event=event, allowed=not why, why=why) for event, why in refusals.items()]
 
 
 def preview_change(change: TrafficChange) -> ChangePreview:
@@ -231,32 +228,11 @@ def _beside_rollout(change: TrafficChange, *, needs_vote: bool) -> tuple[Rollout
     return None, text % {"rollout": rollout, "service": change.service} if needs_vote else ""
 
 
-def _refusal(change: TrafficChange, event: ChangeEvent, *, user: User, roles: set[RoleName]) -> str:
+def _refusal(change: TrafficChange, event: ChangeEvent, *, asker: Asker) -> str:
     """Say why this person may not cause it now, or return an empty text."""
-    needed = _needed(change, event)
-    if not user.is_active or not any(allows(roles, one) for one in needed):
-        return why_not(needed[0], service=change.service)
-    if event in {ChangeEvent.APPROVE, ChangeEvent.REJECT}:
-        return vote_refusal(change, person=user.person_id) or _voted(change, event, user=user)
-    return ""
-
-
-def _needed(change: TrafficChange, event: ChangeEvent) -> list[Event | Action]:
-    """Return the grants of which any one will do."""
-    if event is ChangeEvent.APPROVE:
-        return [Event.APPROVE]
-    if event is ChangeEvent.REJECT:
-        return [Event.REJECT]
-    if event is ChangeEvent.APPLY and change.rollout_id:
-        return [Event.SET_WEIGHT]
-    back: list[Event | Action] = (
-        [] if change.needs_vote or event is not ChangeEvent.APPLY else [Event.ROLL_BACK]
-    )
-    return [Action.CHANGE_TRAFFIC, *back]
-
-
-def _voted(change: TrafficChange, event: ChangeEvent, *, user: User) -> str:
-    voted = any(
-        vote.by.person_id == user.person_id and vote.voided_at is None for vote in change.approvals.all()
-    )
+    try:
+        check_change_event(change, event, asker=asker)
+    except DomainError as error:
+        return said_of(error)
+    voted = has_voted(change, person=asker.person, fingerprint=change.fingerprint)
     return _("You have voted already.") if voted and event is ChangeEvent.APPROVE else ""

@@ -210,10 +210,14 @@ def test_an_auditor_verifies_the_chain_and_takes_it_away(world: World, sign_in: 
     assert AuditEvent.objects.filter(action="export_audit").count() == 3
 
 
-def test_the_trail_leaves_with_an_auditor_only(world: World, sign_in: SignIn) -> None:
+def test_the_whole_trail_leaves_with_an_auditor_only(world: World, sign_in: SignIn) -> None:
     url = reverse("admin:releases_auditevent_export", args=["jsonl"])
-    assert sign_in(world.operator).get(url).status_code == 403
+    taken = sign_in(world.operator).get(url).getvalue().decode()
+    assert all(json.loads(line)["service"] for line in taken.splitlines()), "only what is about a service"
+    heads = reverse("admin:releases_auditevent_export", args=["heads"])
+    assert sign_in(world.operator).get(heads).status_code == 403
     assert sign_in(world.viewer).post(reverse("admin:releases_auditevent_verify")).status_code == 403
-    Role.objects.filter(user=world.viewer).delete()
     nobody = person("nobody", RoleName.VIEWER)
-    assert sign_in(nobody).get(url).status_code == 403
+    client = sign_in(nobody)
+    Role.objects.filter(user=nobody).delete()
+    assert client.get(url).status_code == 403

@@ -15,6 +15,7 @@ from django.core.management import CommandError, call_command
 from django.db import transaction
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from rest_framework.test import APIClient
 
 from istio.mesh import MeshError
@@ -23,8 +24,8 @@ from releases.domain import DomainError, NotAllowed
 from releases.domain.actor import Actor, Channel
 from releases.domain.roles import Action, RoleName, allows
 from releases.domain.states import OPERATOR_EVENTS, Event, State
-from releases.models import Role, Rollout, User
-from tests.api.conftest import World, approved, secret_of
+from releases.models import Approval, Role, Rollout, User
+from tests.api.conftest import World, add_person, approved, secret_of
 
 WHO_MAY = """
 event       | requester approver operator viewer calendar_manager policy_administrator auditor user_administrator
@@ -76,6 +77,11 @@ ACTIONS = {
     "edit_calendar": {"calendar_manager"},
     "register_version": {"requester", "operator"},
     "edit_plans": {"requester", "operator"},
+    "change_traffic": {"requester", "operator"},
+    "press_red_button": {"approver", "operator", "calendar_manager"},
+    "override_freeze": {"operator", "calendar_manager"},
+    "release_in_emergency": {"operator"},
+    "rehearse": {"requester", "approver", "operator"},
 }
 
 
@@ -147,6 +153,8 @@ def test_perform_asks_the_role_in_every_state(world: World, state: str) -> None:
             found = attempt(rollout, event, user=user)
             if role not in who[event]:
                 assert found == "refused", f"{role} {event} in {state}"
+            elif event == "approve" and state in {"approved", "running", "paused"}:
+                assert found == "done", "the vote that stands, given again, changes nothing"
             elif state not in WHERE[event]:
                 assert found in {"illegal", "refused"}, f"{role} {event} in {state}"
             else:
@@ -160,7 +168,7 @@ def test_pages_offer_what_the_table_says(world: World, state: str) -> None:
     Rollout.objects.filter(pk=rollout.pk).update(state=state)
     for role in ROLES:
         row = selectors.rollouts().prefetch_related("edits__by").get(pk=rollout.pk)
-        offered = selectors.allowed_events(row, person_of(world, role))
+        offered = selectors.allowed_events(row, by(person_of(world, role)))
         assert {one.event.value for one in offered} == {event for event in EVENTS if state in WHERE[event]}
         for one in offered:
             if role not in who[one.event.value]:
@@ -220,10 +228,47 @@ def test_the_admin_changes_nothing_for_the_others(world: World, role: str) -> No
     assert (edited.status_code == 403) is (role not in who["edit"])
 
 
+REACHED = {
+    "cancel": ("approved", "operator", "cancelled"),
+    "withdraw": ("pending", "requester", "draft"),
+    "retry": ("cancelled", "operator", "cancelled"),
+    "approve": ("pending", "second", "approved"),
+    "reject": ("pending", "second", "rejected"),
+    "revoke": ("approved", "approver", "pending"),
+    "start": ("approved", "operator", "running"),
+    "pause": ("running", "requester", "paused"),
+    "resume": ("paused", "operator", "running"),
+    "roll_back": ("running", "approver", "rolled_back"),
+}
+"""From which state, by whom, to which: what the admin's buttons do for those who may."""
+
+
+@pytest.mark.parametrize("event", sorted(REACHED))
+def test_the_admin_does_it_for_those_who_may(world: World, event: str) -> None:
+    state, who, reached = REACHED[event]
+    rollout = approved(world)
+    if who == "second":
+        Approval.objects.update(voided_at=timezone.now(), voided_why="to be given again")
+    Rollout.objects.filter(pk=rollout.pk).update(state=state)
+    user = add_person(RoleName.APPROVER, name="second") if who == "second" else person_of(world, who)
+    User.objects.filter(pk=user.pk).update(is_staff=True)
+    client = Client()
+    client.force_login(User.objects.get(pk=user.pk))
+    url = reverse("admin:releases_rollout_event", args=[rollout.pk, Event(event).slug])
+    client.post(url, {"reason": "tried", "fingerprint": rollout.fingerprint})
+    assert Rollout.objects.get(pk=rollout.pk).state == reached
+    assert Rollout.objects.count() == (2 if event == "retry" else 1)
+
+
 def test_the_command_that_rolls_back_needs_no_role_and_finds_only_what_carries_traffic(world: World) -> None:
     approved(world)
     with pytest.raises(CommandError, match="no rollout that carries traffic"):
         call_command("roll_back", "order")
+
+
+def test_the_tables_name_every_action_and_every_event_of_a_person() -> None:
+    assert set(ACTIONS) == {action.value for action in Action}
+    assert set(table()) == set(WHERE) == set(EVENTS)
 
 
 @pytest.mark.parametrize("action", sorted(ACTIONS))

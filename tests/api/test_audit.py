@@ -8,13 +8,15 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from django.contrib.auth.models import Group
 from django.db import connection
 from django.utils import timezone
 from rest_framework.test import APIClient
 
 from releases import selectors
-from releases.models import AuditEvent, guards
-from tests.api.conftest import World, approved, draft
+from releases.models import AuditEvent, Role, User, guards
+from services.models import Service
+from tests.api.conftest import World, add_service, approved, draft
 
 Bearer = Callable[..., APIClient]
 AUDIT = "/api/v1/audit/"
@@ -48,12 +50,34 @@ def actions(rows: list[dict[str, Any]]) -> list[str]:
         ("viewer", 403),
     ],
 )
-def test_the_trail_is_open_to_those_who_may_read_it(
+def test_the_chain_is_read_by_those_who_may_read_the_whole_trail(
     world: World, bearer: Bearer, person: str, status: int
 ) -> None:
     client = bearer(getattr(world, person))
-    assert client.get(AUDIT).status_code == status
     assert client.get(f"{AUDIT}verify/").status_code == status
+    assert client.get(f"{AUDIT}heads/").status_code == status
+
+
+def test_everybody_reads_what_their_services_went_through(world: World, bearer: Bearer) -> None:
+    ours, theirs = Group.objects.create(name="ours"), Group.objects.create(name="theirs")
+    other = add_service("product", cluster=world.cluster, policy=world.policy)
+    for service, group in ((world.service, ours), (other, theirs)):
+        Service.objects.filter(pk=service.pk).update(owners=group)
+    first, second = draft(world), draft(world, service=Service.objects.get(pk=other.pk))
+    Role.objects.filter(user=world.viewer).update(group=ours)
+
+    def seen_by(user: User) -> set[int | None]:
+        rows = bearer(user).get(AUDIT).json()["results"]
+        return {row["rollout"] and row["rollout"]["id"] for row in rows}
+
+    assert seen_by(world.viewer) == {first.pk}
+    assert seen_by(world.requester) == {first.pk, second.pk}, "a role everywhere, but no account's log-ins"
+    assert seen_by(world.auditor) == {first.pk, second.pk, None}
+    client = bearer(world.viewer)
+    [about_other] = AuditEvent.objects.filter(rollout=second)
+    assert client.get(f"{AUDIT}{about_other.seq}/").status_code == 404
+    assert client.get(f"{AUDIT}?rollout={second.pk}").json()["results"] == []
+    assert bearer(User.objects.create_user("nobody")).get(AUDIT).status_code == 403
 
 
 def test_events_come_newest_first(world: World, found: Callable[..., Any]) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from django.contrib.auth.models import Group
 from django.db import connection
 from pytest_django.fixtures import Settings
 from rest_framework.test import APIClient
@@ -24,7 +25,8 @@ from releases import flow
 from releases.clock import database_now
 from releases.domain import verifier
 from releases.domain.states import Event
-from releases.models import AuditEvent, SignedHead, guards
+from releases.models import AuditEvent, Role, SignedHead, guards
+from services.models import Service
 from tests.api.conftest import World, actor_for, add_service, approved, pending
 
 Bearer = Callable[..., APIClient]
@@ -69,7 +71,7 @@ def test_json_lines_hold_every_event_with_its_place_in_the_chain(world: World, b
     assert [line["seq"] for line in lines] == list(range(1, AuditEvent.objects.count() + 1))
     assert json.loads(lines[-1]["text"])["action"] == lines[-1]["action"] == "export_audit"
     assert not [line for line in lines if "signature" in line], "without a key there is no head"
-    assert lines[-1]["after"] == {"format": "jsonl", "filters": {}}
+    assert lines[-1]["after"] == {"format": "jsonl", "filters": {}, "whole": True}
 
 
 def test_csv_opens_in_a_spreadsheet_and_runs_nothing(world: World, bearer: Bearer) -> None:
@@ -97,12 +99,30 @@ def test_another_format_is_400(world: World, bearer: Bearer) -> None:
 
 
 @pytest.mark.parametrize("person", ["approver", "operator", "requester", "viewer"])
-def test_only_the_auditor_exports_and_a_refusal_is_an_event(
+def test_who_is_no_auditor_takes_away_what_the_services_went_through(
     world: World, bearer: Bearer, person: str
 ) -> None:
-    assert bearer(getattr(world, person)).get(EXPORT).status_code == 403
-    refused = AuditEvent.objects.filter(action="export_audit", outcome="refused", actor=person)
-    assert refused.count() == (1 if person in {"approver", "operator"} else 0)
+    rollout = approved(world)
+    mine, theirs = Group.objects.create(name="mine"), Group.objects.create(name="theirs")
+    client = bearer(getattr(world, person))
+    lines = [json.loads(line) for line in body_of(client.get(EXPORT)).splitlines()]
+    assert {line["rollout"] for line in lines} == {rollout.pk}, "no log-ins, no accounts, no tokens"
+    taken = AuditEvent.objects.get(action="export_audit")
+    assert (taken.actor, taken.after) == (person, {"format": "jsonl", "filters": {}, "whole": False})
+    Service.objects.update(owners=theirs)
+    Role.objects.filter(user__username=person).update(group=mine)
+    assert body_of(client.get(EXPORT)) == ""
+
+
+def test_evidence_is_for_everybody_with_a_role_on_the_service(world: World, bearer: Bearer) -> None:
+    rollout = approved(world)
+    url = f"/api/v1/rollouts/{rollout.pk}/evidence.zip"
+    for person in world.people():
+        assert bearer(person).get(url).status_code == 200, person
+    Service.objects.update(owners=Group.objects.create(name="theirs"))
+    Role.objects.filter(user=world.viewer).update(group=Group.objects.create(name="mine"))
+    assert bearer(world.viewer).get(url).status_code == 403
+    assert AuditEvent.objects.filter(action="export_evidence", outcome="refused", actor="viewer").exists()
 
 
 def test_what_can_not_be_read_is_an_error_of_its_own(world: World, tmp_path: Path) -> None:

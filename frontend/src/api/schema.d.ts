@@ -11,7 +11,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description Read only. An event is addressed by its number, ``seq``. */
+        /** @description Read only. An event is addressed by its number, ``seq``. Who may not read the whole trail reads that of their services. */
         get: operations["audit_list"];
         put?: never;
         post?: never;
@@ -28,7 +28,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description Read only. An event is addressed by its number, ``seq``. */
+        /** @description Read only. An event is addressed by its number, ``seq``. Who may not read the whole trail reads that of their services. */
         get: operations["audit_retrieve"];
         put?: never;
         post?: never;
@@ -48,7 +48,8 @@ export interface paths {
         /**
          * @description Everything the filters let through, oldest first, streamed; ``heads``: every signed head.
          *
-         *     Without filters, JSON Lines hold the whole trail and its signed heads, and verify on their own.
+         *     Auditors take the whole trail, others the events of their services. Without filters an auditor's JSON Lines hold the
+         *     whole trail and its signed heads, and verify on their own.
          */
         get: operations["audit_export_retrieve"];
         put?: never;

@@ -25,9 +25,10 @@ from releases.admin.decision.sentence import sentence_of
 from releases.admin.drawing.difference import Difference, read_difference
 from releases.admin.drawing.strip import Held, Strip, draw_strip
 from releases.domain import DomainError
+from releases.domain.actor import Actor
 from releases.domain.states import Event
 from releases.flow.opening import calendar_of
-from releases.models import Approval, AuditEvent, Rollout, User, Verdict
+from releases.models import Approval, AuditEvent, Rollout, Verdict
 from releases.said import said, said_of
 
 PAST = 8
@@ -156,7 +157,7 @@ class DecisionPage:
         return written[-1] if written else 0
 
 
-def decision_page(rollout: Rollout, *, user: User, now: datetime) -> DecisionPage:
+def decision_page(rollout: Rollout, *, by: Actor, now: datetime) -> DecisionPage:
     """Read the page for one person. Where a cluster does not answer there is a page, only without preview."""
     problem = ""
     preview: selectors.Preview | None = None
@@ -164,7 +165,7 @@ def decision_page(rollout: Rollout, *, user: User, now: datetime) -> DecisionPag
         preview = selectors.preview(rollout)
     except (DomainError, MeshError, TrafficError) as error:
         problem = said_of(error)
-    events = tuple(selectors.allowed_events(rollout, user))
+    events = tuple(selectors.allowed_events(rollout, by))
     previews = preview.steps if preview else ()
     asks = rollout.started_at is None and any(event.event is Event.APPROVE for event in events)
     calendar = calendar_of(rollout.service, now=rollout.started_at or now, rollout=rollout)

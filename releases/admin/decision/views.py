@@ -36,7 +36,7 @@ TEMPLATE = "releases/decision/page.html"
 
 def look(request: HttpRequest, rollout: Rollout, *, admin: RolloutAdmin) -> HttpResponse:
     """Show the decision page."""
-    page = decision_page(rollout, user=person(request), now=timezone.now())
+    page = decision_page(rollout, by=actor_of(request), now=timezone.now())
     buttons = buttons_of(rollout, page.events)
     context = {
         **admin.admin_site.each_context(request),

@@ -10,7 +10,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from releases import selectors
-from releases.api.actors import user_of
+from releases.api.actors import actor_of
 from releases.api.people import PersonSerializer
 from releases.api.plans import EvidenceSerializer, StepSerializer
 from releases.api.rollouts.evidence import VerdictSerializer
@@ -210,5 +210,5 @@ class RolloutDetailSerializer(RolloutSerializer):
 
     @extend_schema_field(AllowedEventSerializer(many=True))
     def get_allowed_events(self, rollout: Rollout) -> Any:
-        events = selectors.allowed_events(rollout, user_of(self.context["request"]))
+        events = selectors.allowed_events(rollout, actor_of(self.context["request"]))
         return AllowedEventSerializer(events, many=True).data

@@ -25,6 +25,7 @@ from releases.api.rollouts.newest import newest_verdicts
 from releases.api.rollouts.preview import PreviewSerializer
 from releases.api.rollouts.serializers import RolloutDetailSerializer, RolloutSerializer
 from releases.api.schema import EventSchema
+from releases.domain.roles import Action
 from releases.domain.states import Event
 from releases.models import Rollout
 
@@ -128,7 +129,12 @@ class EventView(Door):
     def post(self, request: Request, pk: int) -> Response:
         rollout = get_object_or_404(selectors.rollouts(), pk=pk)
         given = self.input_class(data=request.data)
-        given.is_valid(raise_exception=True)
+        if not given.is_valid():
+            # Who may not, and when it makes no sense, is said before what is wrong with the input.
+            is_emergency = isinstance(request.data, dict) and request.data.get("emergency")
+            wanted = Action.RELEASE_IN_EMERGENCY if is_emergency else self.event
+            flow.check_first(rollout, wanted, by=actor_of(request))
+            raise serializers.ValidationError(given.errors)
         said = dict(given.validated_data)
         emergency = {name: said.pop(name, "") for name in ("emergency", "incident", "service_name")}
         if emergency["emergency"]:

@@ -5,12 +5,13 @@ and is refused by no check, drift, vote or freeze.
 """
 
 from releases.flow.traffic_change.back import all_back, back_target
-from releases.flow.traffic_change.perform import finish_change, perform_change
+from releases.flow.traffic_change.perform import check_change_first, finish_change, perform_change
 from releases.flow.traffic_change.request import draft_change, request_change
 
 __all__ = [
     "all_back",
     "back_target",
+    "check_change_first",
     "draft_change",
     "finish_change",
     "perform_change",

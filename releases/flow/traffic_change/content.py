@@ -155,6 +155,7 @@ def fingerprint_of_change(change: TrafficChange, *, baseline: dict[str, Manifest
             "traffic": change.spec,
             "reason": change.reason,
             "policy": terms_of(service.policy).as_json(),
+            "submitted_under": change.policy_terms,
             "baseline": {kind: without_weir(document) for kind, document in baseline.items()},
             "objects": {kind: without_weir(document) for kind, document in objects.items()},
         }

@@ -10,53 +10,83 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from releases.clock import Clock, database_now
-from releases.domain import BadPlan, NotAllowed, Stale
+from releases.domain import BadPlan, Blocked, Stale
 from releases.domain.actor import Actor
 from releases.domain.fingerprint import digest, shown
-from releases.domain.roles import Action
-from releases.domain.states import Event
-from releases.domain.traffic_change import ChangeEvent, ChangeState, change_target
-from releases.flow.authorize import check_may, check_token, person_behind, person_of, votes_of
-from releases.flow.quorum import counting_votes, is_full
+from releases.domain.traffic_change import OPEN, ChangeEvent, ChangeState, change_target
+from releases.flow.allowed import has_voted
+from releases.flow.authorize import asker_of, person_of, votes_of
+from releases.flow.quorum import is_full, standing_of
+from releases.flow.record import record
+from releases.flow.traffic_change.allowed import check_change_event, check_change_permission
 from releases.flow.traffic_change.content import fingerprint_of_change
-from releases.flow.traffic_change.move import move_change
+from releases.flow.traffic_change.evidence import evidence_of_change
+from releases.flow.traffic_change.move import move_change, store
 from releases.models import Approval, TrafficChange, TrafficVote
 
 
-@transaction.atomic
 def approve_change(change: TrafficChange, *, by: Actor, fingerprint: str, why: str) -> None:
     """Vote for exactly this content. Permission first, then state, then fingerprint: NotAllowed, IllegalMove, Stale.
 
-    Voting twice changes nothing. The vote that fills the quorum lets the change be applied.
+    Voting twice changes nothing. The vote that fills the quorum lets the change be applied. What the voter saw is
+    collected before the transaction, since that asks the mesh and Prometheus.
     """
-    _check_may_vote(change, by=by, what=Event.APPROVE)
-    change_target(ChangeState(change.state), ChangeEvent.APPROVE)
-    _check_fingerprint(change, given=fingerprint)
-    if change.approvals.filter(votes_of(by), voided_at=None, fingerprint=fingerprint).exists():
+    asker = asker_of(by, service=change.service)
+    check_change_permission(change, ChangeEvent.APPROVE, asker=asker)
+    waits = ChangeState(change.state) in OPEN and fingerprint == change.fingerprint
+    if waits and has_voted(change, person=asker.person, fingerprint=fingerprint):
         return
-    told = _vote(change, Approval.Decision.APPROVE, by=by, why=why)
-    if is_full(change):
-        move_change(change, ChangeEvent.APPROVE, by=by, why=why, after=told, approved_at=database_now())
-    else:
-        move_change(change, ChangeEvent.APPROVE, by=by, why=why, after=told, to=ChangeState.PENDING)
+    change_target(ChangeState(change.state), ChangeEvent.APPROVE)
+    renew_change(change, by=by)
+    _check_fingerprint(change, given=fingerprint)
+    evidence = evidence_of_change(change, now=database_now())
+    with transaction.atomic():
+        told = _vote(change, Approval.Decision.APPROVE, by=by, why=why, evidence=evidence)
+        if is_full(change):
+            move_change(change, ChangeEvent.APPROVE, by=by, why=why, after=told, approved_at=database_now())
+        else:
+            move_change(change, ChangeEvent.APPROVE, by=by, why=why, after=told, to=ChangeState.PENDING)
 
 
-@transaction.atomic
 def reject_change(change: TrafficChange, *, by: Actor, why: str) -> None:
     """End it. One rejection is enough; the reason is mandatory."""
-    _check_may_vote(change, by=by, what=Event.REJECT)
-    change_target(ChangeState(change.state), ChangeEvent.REJECT)
+    check_change_event(change, ChangeEvent.REJECT, asker=asker_of(by, service=change.service))
     if not why.strip():
         raise BadPlan(_("A rejection says why."), field="reason")
-    told = _vote(change, Approval.Decision.REJECT, by=by, why=why)
-    move_change(change, ChangeEvent.REJECT, by=by, why=why, after=told, ended_at=database_now())
+    evidence = evidence_of_change(change, now=database_now())
+    with transaction.atomic():
+        told = _vote(change, Approval.Decision.REJECT, by=by, why=why, evidence=evidence)
+        move_change(change, ChangeEvent.REJECT, by=by, why=why, after=told, ended_at=database_now())
 
 
 @transaction.atomic
 def withdraw_change(change: TrafficChange, *, by: Actor, why: str) -> None:
     """Take the request back before it is written."""
-    check_may(Action.CHANGE_TRAFFIC, by=by, service=change.service)
+    check_change_event(change, ChangeEvent.WITHDRAW, asker=asker_of(by, service=change.service))
     move_change(change, ChangeEvent.WITHDRAW, by=by, why=why, ended_at=database_now())
+
+
+def renew_change(change: TrafficChange, *, by: Actor) -> None:
+    """Look whether what would be written is still what is shown. If not, void the votes and show what it is now.
+
+    Committed before the vote is refused as stale, so that the page that is opened next can be voted on.
+    """
+    if change.baseline is None:
+        return
+    try:
+        now = fingerprint_of_change(change, baseline=change.baseline)
+    except Blocked:
+        return  # it is said when it would be written; nothing can be written meanwhile
+    if now == change.fingerprint:
+        return
+    why = _("the content changed from %(then)s to %(now)s") % {
+        "then": shown(change.fingerprint),
+        "now": shown(now),
+    }
+    with transaction.atomic():
+        change.approvals.filter(voided_at=None).update(voided_at=database_now(), voided_why=why)
+        store(change, fingerprint=now)
+        record("renew_traffic_change", by=by, obj=change, why=why, fingerprint=now)
 
 
 def approval_problem_of(change: TrafficChange, *, clock: Clock) -> str:
@@ -75,25 +105,14 @@ def approval_problem_of(change: TrafficChange, *, clock: Clock) -> str:
             "now": shown(now),
             "then": shown(change.fingerprint),
         }
-    votes = counting_votes(change)
-    if not is_full(change, votes=votes):
-        needed = change.service.policy.approvals_needed
-        return _("%(count)d of %(needed)d approvals count") % {"count": len(votes), "needed": needed}
+    found = standing_of(change)
+    if not found.full:
+        return _("%(count)d of %(needed)d approvals count; missing: %(missing)s") % {
+            "count": found.count,
+            "needed": found.needed,
+            "missing": ", ".join(found.missing),
+        }
     return ""
-
-
-def vote_refusal(change: TrafficChange, *, person: int) -> str:
-    """Say why this person is the wrong one to decide, whatever the roles, or return an empty text."""
-    if person == change.requested_by.person_id:
-        return _("You asked for this change, so somebody else has to decide.")
-    return ""
-
-
-def _check_may_vote(change: TrafficChange, *, by: Actor, what: Event) -> None:
-    if refusal := vote_refusal(change, person=person_behind(person_of(by))):
-        raise NotAllowed(refusal)
-    check_may(what, by=by, service=change.service)
-    check_token(by, policy=change.service.policy)
 
 
 def _check_fingerprint(change: TrafficChange, *, given: str) -> None:
@@ -106,16 +125,10 @@ def _check_fingerprint(change: TrafficChange, *, given: str) -> None:
         raise Stale(text % {"given": shown(given), "now": shown(change.fingerprint)})
 
 
-def _vote(change: TrafficChange, decision: Approval.Decision, *, by: Actor, why: str) -> dict[str, Any]:
-    """Store the vote, and return what the trail tells of it."""
-    evidence = {
-        "fingerprint": change.fingerprint,
-        "traffic": change.spec,
-        "reason": change.reason,
-        "candidate": {"name": change.candidate.name, "image": change.candidate.image},
-        "stable": {"name": change.stable.name, "image": change.stable.image},
-        "policy": {"name": change.service.policy.name, "number": change.service.policy.number},
-    }
+def _vote(
+    change: TrafficChange, decision: Approval.Decision, *, by: Actor, why: str, evidence: dict[str, Any]
+) -> dict[str, Any]:
+    """Store the vote, and return what its event tells of it."""
     change.approvals.filter(votes_of(by), voided_at=None).update(
         voided_at=database_now(), voided_why=_("voted again")
     )

@@ -7,17 +7,16 @@ from django.utils.translation import gettext as _
 from releases.clock import Clock, database_now
 from releases.domain import DomainError, IllegalMove, LostRace
 from releases.domain.actor import Actor
-from releases.domain.roles import Action
-from releases.domain.states import Event
 from releases.domain.traffic_change import ChangeEvent, ChangeState, change_target
-from releases.flow.authorize import check_fresh, check_may
+from releases.flow.authorize import asker_of
 from releases.flow.intervene import set_weight
 from releases.flow.record import record_refusal
+from releases.flow.traffic_change.allowed import check_change_event, check_change_permission
 from releases.flow.traffic_change.back import write_back
 from releases.flow.traffic_change.decide import approve_change, reject_change, withdraw_change
 from releases.flow.traffic_change.landing import settle_untold
 from releases.flow.traffic_change.move import action_of, move_change, store
-from releases.flow.traffic_change.request import check_may_touch, live_rollout
+from releases.flow.traffic_change.request import live_rollout
 from releases.flow.traffic_change.write import finish_writing, write_change
 from releases.models import TrafficChange
 from services.connections import mesh_of
@@ -71,6 +70,15 @@ def finish_change(change_id: int, *, by: Actor, clock: Clock) -> None:
         return  # somebody else is at it
 
 
+def check_change_first(change: TrafficChange, event: ChangeEvent, *, by: Actor) -> None:
+    """Say, and record, what stands against it before a door complains about the input. Raises NotAllowed, IllegalMove."""
+    try:
+        check_change_event(change, event, asker=asker_of(by, service=change.service))
+    except DomainError as error:
+        record_refusal(by=by, action=action_of(event), obj=change, why=str(error))
+        raise
+
+
 def _run(
     change: TrafficChange, event: ChangeEvent, *, by: Actor, why: str, fingerprint: str, clock: Clock
 ) -> None:
@@ -88,11 +96,7 @@ def _run(
 
 
 def _apply(change: TrafficChange, *, by: Actor, why: str, clock: Clock) -> None:
-    if change.needs_vote:
-        check_may(Action.CHANGE_TRAFFIC, by=by, service=change.service)
-        check_fresh(by)
-    else:
-        check_may_touch(change.service, by=by)
+    check_change_permission(change, ChangeEvent.APPLY, asker=asker_of(by, service=change.service))
     if change.rollout_id:
         _within_rollout(change, by=by, why=why, clock=clock)
     elif change.state == ChangeState.WRITING:
@@ -111,7 +115,6 @@ def _finish(change: TrafficChange, *, by: Actor, clock: Clock) -> None:
 def _within_rollout(change: TrafficChange, *, by: Actor, why: str, clock: Clock) -> None:
     """Hand the weight to the live rollout, whose worker writes it with the rollout's own marks and fence."""
     change_target(ChangeState(change.state), ChangeEvent.APPLY)
-    check_may(Event.SET_WEIGHT, by=by, service=change.service)
     rollout = live_rollout(change.service)
     if rollout is None or rollout.pk != change.rollout_id:
         text = _("Rollout %(rollout)s is over; ask for the change again.")

@@ -18,13 +18,15 @@ from releases.clock import database_now
 from releases.domain import BadPlan, Blocked, IllegalMove, NotAllowed
 from releases.domain.actor import Actor
 from releases.domain.roles import Action
-from releases.domain.states import LIVE, Event, State
+from releases.domain.states import LIVE, State
 from releases.domain.traffic_change import ChangeState
-from releases.flow.authorize import check_may
+from releases.flow.authorize import asker_of, check_may
 from releases.flow.checking import baseline_of
 from releases.flow.notify import notify_change
+from releases.flow.quorum import terms_of
 from releases.flow.record import record, record_refusal
 from releases.flow.shared_object import claim_object, refuse_taken
+from releases.flow.traffic_change.allowed import check_touch
 from releases.flow.traffic_change.content import (
     findings_of_change,
     fingerprint_of_change,
@@ -62,6 +64,7 @@ def draft_change(
         weight=traffic.candidate_weight,
         reason=reason.strip(),
         policy_number=service.policy.number,
+        policy_terms=terms_of(service.policy).as_json(),
     )
 
 
@@ -97,7 +100,7 @@ def _request(
 ) -> TrafficChange:
     if by.user_id is None:
         raise NotAllowed(_("A change of traffic is asked for by a person."))
-    check_may_touch(service, by=by)
+    check_touch(asker_of(by, service=service))
     if not reason.strip():
         raise BadPlan(_("A change of traffic says why."), field="reason")
     change = draft_change(service=service, spec=spec, stable=stable, candidate=candidate, reason=reason)
@@ -117,14 +120,6 @@ def _request(
     change.fingerprint = fingerprint_of_change(change, baseline=baseline)
     change.state = ChangeState.PENDING if change.needs_vote else ChangeState.APPROVED
     return _stored(change, by=by)
-
-
-def check_may_touch(service: Service, *, by: Actor) -> None:
-    """Let in who may change traffic, and who may at least roll back. Raises NotAllowed."""
-    try:
-        check_may(Action.CHANGE_TRAFFIC, by=by, service=service)
-    except NotAllowed:
-        check_may(Event.ROLL_BACK, by=by, service=service)
 
 
 def live_rollout(service: Service) -> Rollout | None:

@@ -8,9 +8,11 @@ from datetime import timedelta
 import pytest
 from django.db import IntegrityError, transaction
 
+from istio.telemetry import TelemetryUnreachable
 from releases import flow, selectors
 from releases.clock import database_now
 from releases.domain import BadPlan, IllegalMove, NotAllowed, PasswordNeeded, Stale
+from releases.domain.fingerprint import digest
 from releases.domain.roles import RoleName
 from releases.domain.traffic_change import ChangeEvent
 from releases.models import AuditEvent, TrafficVote
@@ -48,7 +50,7 @@ def test_a_service_account_of_the_requester_is_the_requester(world: World) -> No
         flow.perform_change(
             change, ChangeEvent.APPROVE, by=actor(robot), fingerprint=change.fingerprint, why="mine"
         )
-    shown = {item.event: item for item in selectors.allowed_change_events(change, robot)}
+    shown = {item.event: item for item in selectors.allowed_change_events(change, actor(robot))}
     assert not shown[ChangeEvent.APPROVE].allowed
     assert selectors.changes_waiting_for(robot) == []
     with pytest.raises(IntegrityError, match="does not decide"), transaction.atomic():
@@ -148,3 +150,57 @@ def test_an_approval_gets_old(world: World) -> None:
     later = database_now() + timedelta(days=4)
     with pytest.raises(Stale, match="older than"):
         flow.perform_change(change, ChangeEvent.APPLY, by=actor(world.operator), clock=lambda: later)
+
+
+def test_a_vote_keeps_what_the_voter_saw(world: World) -> None:
+    """The difference, the checks, the figures, the calendar and the policy, as for rollouts, and its hash in the trail."""
+    change = approve(world, ask(world, 20))
+    vote = TrafficVote.objects.get()
+    assert "+      weight: 20" in vote.evidence["difference"]
+    assert vote.evidence["checks"] == []
+    assert set(vote.evidence["metrics"]["versions"]) >= {"v1"}
+    assert vote.evidence["calendar"]["closed"] is False
+    assert [terms["number"] for terms in vote.evidence["policy"]] == [world.policy.number]
+    told = AuditEvent.objects.get(action="approve_traffic_change", object_id=str(change.pk)).after
+    assert told
+    assert (told["vote"], told["evidence_hash"]) == (vote.pk, digest(vote.evidence))
+
+
+def test_a_vote_is_given_with_prometheus_away_and_says_so(world: World) -> None:
+    change = ask(world)
+    world.telemetry.fail_next(TelemetryUnreachable("Prometheus"))
+    assert approve(world, change).state == "approved"
+    assert "problem" in TrafficVote.objects.get().evidence["metrics"]
+
+
+def test_content_that_changed_voids_the_votes_and_is_voted_on_anew(world: World) -> None:
+    world.policy.approvals_needed = 2
+    world.policy.save()
+    change = approve(world, ask(world))
+    assert change.state == "pending"
+    change.candidate.image = "another"
+    change.candidate.save()
+    second = worlds.person("second", RoleName.APPROVER)
+    with pytest.raises(Stale):
+        flow.perform_change(
+            change, ChangeEvent.APPROVE, by=actor(second), fingerprint=change.fingerprint, why="read it"
+        )
+    change.refresh_from_db()
+    assert TrafficVote.objects.get().voided_why
+    for user in (world.approver, second):
+        decided = flow.perform_change(
+            change, ChangeEvent.APPROVE, by=actor(user), fingerprint=change.fingerprint, why="read it again"
+        )
+    assert decided.state == "approved"
+    assert apply(world, decided).state == "applied"
+
+
+def test_loosening_the_policy_frees_no_change_that_was_asked_for_under_the_stricter_one(world: World) -> None:
+    world.policy.approvals_needed = 2
+    world.policy.save()
+    change = ask(world)
+    type(world.policy).objects.update(approvals_needed=1, number=2)
+    with pytest.raises(Stale):
+        approve(world, change)
+    change.refresh_from_db()
+    assert approve(world, change).state == "pending", "two were needed when it was asked for"
