@@ -21,6 +21,7 @@ from releases.admin.base import OperationsAdmin
 from releases.domain import BadPlan
 from releases.domain.roles import Action, RoleName
 from releases.models import Role, User
+from releases.models.access import ROLE_LABELS
 from releases.said import said_of
 
 M = TypeVar("M", bound=Model)
@@ -99,7 +100,9 @@ class UserAdmin(PeopleAdmin[User]):
     @admin.display(description=gettext_lazy("roles"))
     def held(self, user: User) -> str:
         said = [
-            f"{RoleName(role.name).label} ({role.group})" if role.group else RoleName(role.name).label
+            f"{ROLE_LABELS[RoleName(role.name)]} ({role.group})"
+            if role.group
+            else str(ROLE_LABELS[RoleName(role.name)])
             for role in user.roles.all()
         ]
         return ", ".join(said) or self.empty_value_display

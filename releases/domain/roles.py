@@ -20,10 +20,6 @@ class RoleName(StrEnum):
     AUDITOR = "auditor"
     USER_ADMINISTRATOR = "user_administrator"
 
-    @property
-    def label(self) -> str:
-        return self.value.replace("_", " ")
-
 
 class Action(StrEnum):
     """What is granted besides the events of a rollout."""

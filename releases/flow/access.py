@@ -8,6 +8,7 @@ from typing import Any
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
+from django.utils import translation
 from django.utils.translation import gettext as _
 
 from releases.domain import BadPlan
@@ -43,7 +44,7 @@ def save_access(
     instance.save()
     for name in many & set(changes):
         getattr(instance, name).set(changes[name])
-    after = {name: _said(value) for name, value in changes.items()} | {"name": str(instance)}
+    after = {name: _said(value) for name, value in changes.items()} | {"name": _said(instance)}
     if password:
         after["password"] = "set"  # noqa: S105 - says that it was, not what
     record(_action(instance, created=created), by=by, obj=instance, before=before, after=after)
@@ -55,7 +56,7 @@ def delete_access(instance: Group | Role, *, by: Actor) -> None:
     """Take a role away or delete a group. Accounts are switched off, never deleted. Raises NotAllowed."""
     for group_id in _groups(instance, changes={}):
         check_may_in(Action.EDIT_USERS, by=by, group_id=group_id)
-    kind, key, said = instance._meta.model_name or "", str(instance.pk), str(instance)
+    kind, key, said = instance._meta.model_name or "", str(instance.pk), _said(instance)
     person = instance.user if isinstance(instance, Role) else instance
     instance.delete()
     record(f"delete_{kind}", by=by, obj=person, before={"name": said}, named=(kind, key))
@@ -111,9 +112,10 @@ def _read(instance: models.Model, name: str, *, many: set[str]) -> Any:
 
 
 def _said(value: Any) -> Any:
-    """A value as the trail keeps it: rows by their names."""
-    if isinstance(value, models.Model):
-        return str(value)
-    if isinstance(value, models.QuerySet | list | tuple):
-        return [str(item) for item in value]
-    return value
+    """A value as the trail keeps it: rows by their names, in English whoever reads the page."""
+    with translation.override("en"):
+        if isinstance(value, models.Model):
+            return str(value)
+        if isinstance(value, models.QuerySet | list | tuple):
+            return [str(item) for item in value]
+        return value

@@ -13,6 +13,7 @@ from releases.domain.actor import Actor
 from releases.domain.roles import Action, RoleName, allows, roles_that_allow
 from releases.domain.states import PRODUCTION_DECISIONS, Event
 from releases.models import Role, Rollout, User
+from releases.models.access import ROLE_LABELS
 from releases.roles import roles_everywhere, roles_of
 from services.models import Policy, Service
 
@@ -159,21 +160,6 @@ def votes_of(by: Actor) -> Q:
 
 def why_not(what: Event | Action, *, service: Service | None) -> str:
     """Say which roles would do."""
-    roles = ", ".join(str(role_label(role)) for role in roles_that_allow(what))
+    roles = ", ".join(str(ROLE_LABELS[role]) for role in roles_that_allow(what))
     where = _("on %(service)s") % {"service": service.name} if service else _("everywhere")
     return _("This needs one of these roles %(where)s: %(roles)s.") % {"where": where, "roles": roles or "-"}
-
-
-def role_label(role: RoleName) -> str:
-    """The role's name in the reader's language."""
-    labels = {
-        RoleName.VIEWER: _("viewer"),
-        RoleName.REQUESTER: _("requester"),
-        RoleName.APPROVER: _("approver"),
-        RoleName.OPERATOR: _("operator"),
-        RoleName.CALENDAR_MANAGER: _("calendar manager"),
-        RoleName.POLICY_ADMINISTRATOR: _("policy administrator"),
-        RoleName.AUDITOR: _("auditor"),
-        RoleName.USER_ADMINISTRATOR: _("user administrator"),
-    }
-    return labels[role]

@@ -16,6 +16,19 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 
+ROLE_LABELS = {
+    RoleName.VIEWER: _("viewer"),
+    RoleName.REQUESTER: _("requester"),
+    RoleName.APPROVER: _("approver"),
+    RoleName.OPERATOR: _("operator"),
+    RoleName.CALENDAR_MANAGER: _("calendar manager"),
+    RoleName.POLICY_ADMINISTRATOR: _("policy administrator"),
+    RoleName.AUDITOR: _("auditor"),
+    RoleName.USER_ADMINISTRATOR: _("user administrator"),
+}
+"""What the roles are called, in the reader's language."""
+
+
 class User(AbstractUser):
     """A person. Approvals compare persons, never log-ins or tokens."""
 
@@ -54,7 +67,9 @@ class Role(models.Model):
     """What a person may do on the services of one owning group; without a group: on every service."""
 
     user = models.ForeignKey(User, models.CASCADE, related_name="roles", verbose_name=_("user"))
-    name = models.CharField(_("role"), max_length=30, choices=[(role.value, role.label) for role in RoleName])
+    name = models.CharField(
+        _("role"), max_length=30, choices=[(role.value, said) for role, said in ROLE_LABELS.items()]
+    )
     group = models.ForeignKey(
         Group, models.CASCADE, related_name="+", verbose_name=_("owning group"), null=True, blank=True
     )
@@ -70,7 +85,7 @@ class Role(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.user}: {RoleName(self.name).label}" + (f" ({self.group})" if self.group else "")
+        return f"{self.user}: {ROLE_LABELS[RoleName(self.name)]}" + (f" ({self.group})" if self.group else "")
 
 
 class ApiToken(models.Model):

@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 
 from django.urls import reverse
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from releases import flow
+from releases.domain.roles import RoleName
 from releases.models import ApiToken, AuditEvent, Proposal, Role, User
 from services.models import Cluster, Policy, Version
 from tests.admin.conftest import SignIn
-from tests.admin.world import PASSWORD, World, actor
+from tests.admin.world import PASSWORD, World, actor, person
 
 
 def test_a_change_of_the_catalogue_is_audited_with_before_and_after(world: World, sign_in: SignIn) -> None:
@@ -132,3 +133,18 @@ def test_a_person_sees_and_ends_only_her_own_tokens(world: World, sign_in: SignI
     sign_in(world.requester).post(url)
     token.refresh_from_db()
     assert token.revoked_at is not None
+
+
+def test_roles_are_called_in_the_readers_language_and_kept_in_english(world: World, sign_in: SignIn) -> None:
+    administrator = person("keeper", RoleName.USER_ADMINISTRATOR)
+    client = sign_in(administrator)
+    url = reverse("admin:releases_role_add")
+    chinese = {"accept-language": "zh-hans"}
+    assert '<option value="viewer">只读用户</option>' in client.get(url, headers=chinese).content.decode()
+    client.post(url, {"user": world.requester.pk, "name": "calendar_manager"}, headers=chinese)
+    role = Role.objects.get(user=world.requester, name="calendar_manager")
+    with translation.override("zh-hans"):
+        assert str(role) == f"{world.requester}: 日历管理员"
+    told = AuditEvent.objects.get(action="create_role", object_id=str(role.pk)).after
+    assert told
+    assert told["name"] == f"{world.requester}: calendar manager"

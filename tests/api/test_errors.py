@@ -174,7 +174,7 @@ def test_findings_are_told_in_the_language_of_the_question(
     ("language", "said"),
     [
         ("en", "A rollout that is draft can not resume; possible now: submit, cancel, edit."),
-        ("zh-hans", "发布单处于“草稿”状态，不能执行“恢复”；现在可以：提交、取消、编辑。"),
+        ("zh-hans", "发布单处于“草稿”状态，不能执行“继续”；现在可以：提交、取消、编辑。"),
     ],
 )
 def test_an_illegal_move_is_told_in_the_language_of_the_question(

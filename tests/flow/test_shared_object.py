@@ -59,7 +59,7 @@ def test_a_second_release_in_the_object_is_refused_until_the_first_ends(shared: 
     first = shared.rollout(name="product")
     draft = shared.rollout(at=State.DRAFT, name="order")
     said = f"{first} of product is going on in the same VirtualService, shop/product"
-    offered = {one.event: one for one in selectors.allowed_events(draft, shared.world.requester)}
+    offered = {one.event: one for one in selectors.allowed_events(draft, actor(shared.world.requester))}
     assert said in offered[Event.SUBMIT].why
     with pytest.raises(IllegalMove, match=said):
         shared.by_hand(draft, Event.SUBMIT, shared.world.requester)

@@ -10,6 +10,7 @@ from releases import selectors
 from releases.domain import IllegalMove
 from releases.domain.states import Event, State
 from releases.models import Rollout
+from tests.admin.world import actor
 from tests.factories import Scene
 
 pytestmark = pytest.mark.django_db
@@ -26,7 +27,7 @@ def at_the_gate(scene: Scene) -> Rollout:
 
 
 def test_a_vote_that_nobody_waits_for_is_refused(scene: Scene, at_the_gate: Rollout) -> None:
-    offered = {one.event: one for one in selectors.allowed_events(at_the_gate, scene.world.operator)}
+    offered = {one.event: one for one in selectors.allowed_events(at_the_gate, actor(scene.world.operator))}
     assert "nothing to approve" in offered[Event.APPROVE].why
     with pytest.raises(IllegalMove, match="nothing to approve"):
         scene.approve(at_the_gate, by=scene.world.operator)
