@@ -10,7 +10,7 @@ from pathlib import Path
 from deploy.lab import verbs
 from deploy.lab.errors import LabError
 from deploy.lab.folder import DEFAULT_FOLDER, LabFolder
-from deploy.lab.proof import prove
+from deploy.lab.proof import BAKE_SECONDS, prove
 from deploy.lab.story.tell import tell_story
 from deploy.lab.up import Wish, say, up
 
@@ -70,6 +70,10 @@ def _parser() -> argparse.ArgumentParser:
     proving = verb.add_parser(
         "proof", help="play faults of several kinds; exit code 0 if each ends as it should"
     )
+    proving.add_argument(
+        "trials", nargs="*", metavar="TRIAL", help="name of a trial, as in 'no endpoints'; default: all"
+    )
+    proving.add_argument("--bake", type=int, default=BAKE_SECONDS, help="seconds that a step is held")
     proving.set_defaults(run=_proof)
     return parser
 
@@ -126,8 +130,9 @@ def _story(folder: LabFolder, _asked: argparse.Namespace) -> int:
     return 0 if asyncio.run(tell_story(folder, say=say)) else 1
 
 
-def _proof(folder: LabFolder, _asked: argparse.Namespace) -> int:
-    return 0 if asyncio.run(prove(folder, say=say)) else 1
+def _proof(folder: LabFolder, asked: argparse.Namespace) -> int:
+    came_out = asyncio.run(prove(folder, say=say, names=asked.trials, bake_seconds=asked.bake))
+    return 0 if came_out else 1
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import httpx
@@ -22,7 +22,8 @@ from deploy.lab.story.rollout import Cast, Release, approved_rollout, follow, ne
 from deploy.lab.verbs import Fault, switch_fault
 
 PLAN = "proof of faults"
-STEPS = [{"weight": 20, "bake_seconds": 60}, {"weight": 50, "bake_seconds": 60}]
+WEIGHTS = (20, 50)
+BAKE_SECONDS = 60
 EVIDENCE = {"policy": "guard", "interval_seconds": 2, "wait_limit_seconds": 120}
 _SECONDS = 240.0
 _POLL_SECONDS = 0.2
@@ -84,8 +85,20 @@ TRIALS = (
 )
 
 
-async def prove(folder: LabFolder, *, say: Callable[[str], None]) -> bool:
-    """Play every trial, write the table to ``proof.md`` in the lab's folder, and answer whether all came out as wanted."""
+async def prove(
+    folder: LabFolder,
+    *,
+    say: Callable[[str], None],
+    names: Sequence[str] = (),
+    bake_seconds: int = BAKE_SECONDS,
+) -> bool:
+    """Play the trials of these names, or every one, write the table to ``proof.md`` in the lab's folder, and answer whether all
+    came out as wanted. Steps are held for ``bake_seconds``."""
+    unknown = sorted(set(names) - {trial.name for trial in TRIALS})
+    if unknown:
+        raise LabError(
+            f"No trial is called {', '.join(unknown)}; there are {', '.join(t.name for t in TRIALS)}."
+        )
     lab = folder.read_lab()
     if not lab["portal"]:
         raise LabError("This lab runs without a portal, and the proof is about one.")
@@ -98,15 +111,25 @@ async def prove(folder: LabFolder, *, say: Callable[[str], None]) -> bool:
         httpx.AsyncClient(base_url=lab["prometheus"], trust_env=False, timeout=_ANSWER_SECONDS) as prometheus,
     ):
         cast = Cast(folder, requester=requester, approver=approver, api=api, mesh=lab["mesh"], say=say)
-        if not await requester.rows("plans/", name=PLAN):
-            await requester.post("plans/", name=PLAN, steps=STEPS, evidence=EVIDENCE)
+        plan = await _plan(requester, bake_seconds=bake_seconds)
         for trial in TRIALS:
-            rows.append(await _tried(cast, trial, prometheus=prometheus))
+            if names and trial.name not in names:
+                continue
+            rows.append(await _tried(cast, trial, plan=plan, prometheus=prometheus))
             say(f"{trial.name}: {rows[-1].state}, {rows[-1].harmed:.0f} harmed requests")
     table = as_table(rows)
     (folder.root / "proof.md").write_text(table)
     say(table)
     return all(row.is_right for row in rows)
+
+
+async def _plan(requester: Weir, *, bake_seconds: int) -> str:
+    """Return the name of the plan with steps of this length; make it if there is none."""
+    name = PLAN if bake_seconds == BAKE_SECONDS else f"{PLAN}, {bake_seconds} s"
+    if not await requester.rows("plans/", name=name):
+        steps = [{"weight": weight, "bake_seconds": bake_seconds} for weight in WEIGHTS]
+        await requester.post("plans/", name=name, steps=steps, evidence=EVIDENCE)
+    return name
 
 
 def as_table(rows: list[Row]) -> str:
@@ -124,21 +147,27 @@ def as_table(rows: list[Row]) -> str:
     return "\n".join(lines) + "\n"
 
 
-async def _tried(cast: Cast, trial: Trial, *, prometheus: httpx.AsyncClient) -> Row:
+async def _tried(cast: Cast, trial: Trial, *, plan: str, prometheus: httpx.AsyncClient) -> Row:
     release = await next_release(cast, service=trial.service)
     broken = [release.candidate, release.stable] if trial.both else [release.candidate]
     cast.say(f"{trial.name}: {trial.service} {release.stable} -> {release.candidate}")
     try:
-        return await _played(cast, trial, release=release, broken=broken, prometheus=prometheus)
+        return await _played(cast, trial, plan=plan, release=release, broken=broken, prometheus=prometheus)
     finally:
         for version in broken:
             await switch_fault(cast.folder, service=trial.service, version=version, wanted=Fault())
 
 
 async def _played(
-    cast: Cast, trial: Trial, *, release: Release, broken: list[str], prometheus: httpx.AsyncClient
+    cast: Cast,
+    trial: Trial,
+    *,
+    plan: str,
+    release: Release,
+    broken: list[str],
+    prometheus: httpx.AsyncClient,
 ) -> Row:
-    rollout = await approved_rollout(cast, release, reason=f"Proof: {trial.name}.", plan=PLAN)
+    rollout = await approved_rollout(cast, release, reason=f"Proof: {trial.name}.", plan=plan)
     begun: float | None = None
     before = 0.0
     state = ""

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.e2e.portal import Portal
 from tests.lab.lab import REPOSITORY, RunningLab, running_lab
 
 SHOP = REPOSITORY / "deploy" / "kubernetes" / "shop"
@@ -24,3 +25,17 @@ def lab(one_lab: RunningLab) -> Iterator[RunningLab]:
     yield one_lab
     one_lab.kubectl("apply", "-f", "-", stdin=(SHOP / "order.yaml").read_text())
     one_lab.apply((SHOP / "product.yaml").read_text())
+
+
+@pytest.fixture(scope="session")
+def weir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLab]:
+    """Return a ready lab with a portal and shoppers."""
+    with running_lab(tmp_path_factory.mktemp("weir"), portal=True) as lab:
+        yield lab
+
+
+@pytest.fixture
+def portal(weir: RunningLab) -> Iterator[Portal]:
+    """Return the lab's portal as its accounts use it."""
+    with Portal(weir.facts) as portal:
+        yield portal

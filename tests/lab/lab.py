@@ -49,6 +49,25 @@ class RunningLab:
             timeout=START_SECONDS,
         )
 
+    def manage(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a management command on the lab's own database."""
+        environ = {
+            "DJANGO_SETTINGS_MODULE": "portal.settings",
+            "DATABASE_URL": f"sqlite:///{self.state / 'weir.sqlite3'}",
+            "SECRET_KEY": (self.state / "secret-key").read_text().strip(),
+            "WEIR_LAB": "1",
+            "WEIR_STATE": str(self.state),
+        }
+        return subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=REPOSITORY,
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=START_SECONDS,
+            env={**os.environ, **environ},
+        )
+
     def kubectl(self, *arguments: str, stdin: str = "") -> str:
         """Run the real kubectl in the shop's namespace; return what it printed."""
         done = subprocess.run(
