@@ -31,5 +31,19 @@ def recomputed(verdict: Verdict) -> dict[str, Any]:
 
 
 def is_reproduced(verdict: Verdict) -> bool:
-    """Say whether the judge, asked again, gives exactly the stored numbers."""
-    return digest(recomputed(verdict)) == digest(verdict.numbers)
+    """Say whether the judge, asked again, gives exactly the stored numbers, from a memory that it had come to."""
+    return digest(recomputed(verdict)) == digest(verdict.numbers) and _is_remembered(verdict)
+
+
+def _is_remembered(verdict: Verdict) -> bool:
+    """Say whether the memory stored with a verdict follows from the one stored before it; the first follows from nothing."""
+    earlier = Verdict.objects.filter(rollout=verdict.rollout_id, at__lt=verdict.at)
+    first = earlier.exclude(state_before=None).order_by("-at").first()
+    if verdict.state_before is None or first is None:
+        return True
+    memory = JudgeMemory(rollout=verdict.rollout, settings=first.settings, state=first.state_before)
+    plan = verdict.rollout.plan_value
+    for snapshot in as_measured(verdict.rollout, since=first.at, until=verdict.at):
+        if snapshot.at < verdict.at:
+            memory.state = observe(memory, snapshot, plan=plan).memory
+    return digest(memory.state) == digest(verdict.state_before)

@@ -10,7 +10,7 @@ import pytest
 from django.utils.translation import override
 
 from releases.domain.states import State
-from releases.flow.recompute import is_reproduced
+from releases.flow.recompute import is_reproduced, recomputed
 from releases.models import AuditEvent, Calibration, JudgeMemory, MetricSnapshot, Verdict
 from releases.sentences import audit_sentence, verdict_sentence, why
 from services.models import Metric, Service
@@ -50,6 +50,21 @@ def test_a_number_changed_afterwards_is_not_said_again(begin: Begin) -> None:
     snapshot.save()
 
     assert not is_reproduced(verdict)
+
+
+def test_a_memory_changed_afterwards_does_not_follow_from_the_one_before(begin: Begin) -> None:
+    story = begin()
+    story.run(until=lambda story: story.rollout.verdicts.exclude(state_before=None).count() > 2)
+    remembered = story.rollout.verdicts.exclude(state_before=None).order_by("-at").first()
+    assert remembered is not None
+    assert is_reproduced(remembered)
+    state = remembered.state_before
+    assert state is not None
+    remembered.state_before = {**state, "requests": [state["requests"][0] + 1, state["requests"][1]]}
+    remembered.save()
+    remembered.numbers = recomputed(remembered)
+
+    assert not is_reproduced(remembered)
 
 
 def test_a_bad_candidate_is_rolled_back_with_numbers_in_both_languages(begin: Begin) -> None:

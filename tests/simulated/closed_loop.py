@@ -39,13 +39,14 @@ def play(
     settings: Settings | None = None,
     plan: Sequence[tuple[float, float]] = HELD_BACK,
     interval: float = 15.0,
+    longest: float = LONGEST_SECONDS,
 ) -> Closed:
-    """Play one release until it is rolled back or promoted, for two hours at most."""
+    """Play one release until it is rolled back or promoted, for ``longest`` seconds at most."""
     judge = Judge(at_interval(settings or Settings(), seconds=interval))
     state = judge.start([PlannedStep(weight=100 * share, seconds=seconds) for share, seconds in plan])
 
     def drawn(share: float) -> Trace:
-        return simulate(world, fault, rps=rps, seed=seed, plan=((share, LONGEST_SECONDS),), interval=interval)
+        return simulate(world, fault, rps=rps, seed=seed, plan=((share, longest),), interval=interval)
 
     step, begun, harmed, trace = 0, 0.0, 0.0, drawn(plan[0][0])
     looks = list(looks_of(trace))
@@ -65,7 +66,7 @@ def play(
         if judgement.decision is Decision.GO_ON:
             step, begun, trace = step + 1, t, drawn(plan[step + 1][0])
             looks = list(looks_of(trace))
-    return Closed("inconclusive", LONGEST_SECONDS, harmed * 100 / rps, step)
+    return Closed("inconclusive", longest, harmed * 100 / rps, step)
 
 
 def _harm(trace: Trace, *, at: int) -> float:
