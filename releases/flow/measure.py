@@ -12,8 +12,8 @@ from releases.domain.evidence.scrape import counts_as_json
 from releases.domain.fingerprint import digest
 from releases.flow.judging import RULE, Observed, effective_weight, memory_of, observe
 from releases.flow.look import look_at_mesh
+from releases.flow.measured_windows import due_ends, questions_of, shared_window
 from releases.flow.move import change
-from releases.flow.windows import due_ends, questions_of, shared_window
 from releases.models import AskedQueries, JudgeMemory, MetricSnapshot, Rollout, StepRun, Verdict
 from services.connections import telemetry_of
 

@@ -26,8 +26,8 @@ from releases.domain.roles import Action
 from releases.flow.authorize import check_may
 from releases.flow.experimenting import is_experiment
 from releases.flow.judging import planned_step, rules_for, tally_for
+from releases.flow.measured_windows import questions_of
 from releases.flow.record import record
-from releases.flow.windows import questions_of
 from releases.models import Rehearsal, Rollout, RolloutPlan
 from services.connections import telemetry_of
 from services.models import Service
