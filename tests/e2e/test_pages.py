@@ -40,6 +40,7 @@ ADMIN = {
     "rollout-new": "/admin/releases/rollout/add/",
     "changes": "/admin/releases/trafficchange/",
     "change": "/admin/releases/trafficchange/{change}/change/",
+    "change-new": "/admin/releases/trafficchange/add/?service=1",
     "freezes": "/admin/releases/freeze/",
     "freeze": "/admin/releases/freeze/{freeze}/change/",
     "freeze-new": "/admin/releases/freeze/add/",
@@ -82,6 +83,7 @@ ASKS = {
     "train-new": "requester",
     "plan-new": "requester",
     "change": "approver",
+    "change-new": "requester",
     "approvals": "approver",
 }
 """Who opens the page, if not the administrator: asking for a release takes the role, and so does deciding."""

@@ -41,7 +41,16 @@ describe('shadow mode is said where a verdict could be taken for a decision', ()
   })
 
   test.each([true, false])('in the row of the overview: %s', async (shadow) => {
-    const traffic = { declared: { v1: 100 }, configured: { v1: 100 }, observed: null, matched: true, problem: '' }
+    const traffic = {
+      declared: { v1: 100 },
+      configured: { v1: 100 },
+      observed: null,
+      requests: null,
+      observed_seconds: 60,
+      sticky: null,
+      matched: true,
+      problem: '',
+    }
     const service = serviceRowFromApi({
       service: shop(shadow),
       stable: shop(shadow).stable,
