@@ -255,6 +255,8 @@ AUDIT_HEADS_FILE = env.str("WEIR_AUDIT_HEADS_FILE", default="")
 AUDIT_HEADS_URL = env.str("WEIR_AUDIT_HEADS_URL", default="")
 AUDIT_HEAD_EVERY_EVENTS = env.int("WEIR_AUDIT_HEAD_EVERY_EVENTS", default=100)
 AUDIT_HEAD_EVERY_SECONDS = env.int("WEIR_AUDIT_HEAD_EVERY_SECONDS", default=300)
+# The worker reads what is new of the trail every minute, and the whole trail after so long.
+AUDIT_READ_WHOLE_SECONDS = env.int("WEIR_AUDIT_READ_WHOLE_SECONDS", default=24 * 3600)
 AUDIT_ARCHIVE_FOLDER = env.str("WEIR_AUDIT_ARCHIVE_FOLDER", default="")
 AUDIT_KEPT_DAYS = max(env.int("WEIR_AUDIT_KEPT_DAYS", default=3 * 365), 180)
 # Figures of a release are kept as measured this long after its end, then by minutes, then by hours; what the verdicts used
@@ -304,6 +306,7 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": max(PULSE_SECONDS * 2, 5)},
     },
     "ask_parts": {"task": "releases.tasks.ask_parts", "schedule": 5.0, "options": {"expires": 5}},
+    "read_chain": {"task": "releases.tasks.read_chain", "schedule": 60.0, "options": {"expires": 50}},
     "raw_changes": {
         "task": "releases.tasks.record_raw_changes",
         "schedule": 5.0,

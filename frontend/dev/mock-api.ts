@@ -163,7 +163,18 @@ function answer(url: URL, method: string, say: Say): unknown {
   if (noun === 'rollouts')
     return page(rollouts(say).filter((row) => !url.searchParams.has('service') || row.service.id === number('service', 0)))
   if (noun === 'audit' && id === 'verify')
-    return { valid: true, events: 48_213, verified_at: new Date().toISOString(), first_bad: null, detail: '', head: '' }
+    return {
+      valid: true,
+      events: 48_213,
+      seq: 48_213,
+      verified_at: new Date().toISOString(),
+      whole_verified_at: new Date().toISOString(),
+      running: null,
+      first_bad: null,
+      detail: '',
+      head: '',
+      heads: 482,
+    }
   if (noun === 'audit') return page([10, 12].flatMap((one) => timeline(one, say)).sort((a, b) => b.seq - a.seq))
   return undefined
 }

@@ -61,6 +61,7 @@ def board_context(request: HttpRequest, context: dict[str, Any]) -> dict[str, An
         "emergencies": list(selectors.emergencies()),
         "overdue": list(selectors.reviews_overdue(now=now)),
         "calendar": _calendar(now=now),
+        "chain": selectors.chain(),
         "signed": SignedHead.objects.order_by("-seq").first(),
         "places": _places(context),
         "needs_me": [_line(rollout) for rollout in live if rollout.pk in waiting],

@@ -114,6 +114,7 @@ class AuditEventAdmin(RecordAdmin[AuditEvent]):
             "may_export": bool(selectors.roles_of(person(request), None)),
             "may_take_all": selectors.exports_whole_trail(person(request)),
             "may_verify": may_everywhere(request, Action.READ_AUDIT),
+            "chain": selectors.chain(),
         }
         return super().changelist_view(request, {**(extra_context or {}), **mine})
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +10,6 @@ import django_filters
 from django import forms
 from django.db.models import QuerySet
 from django.http import HttpResponseBase, StreamingHttpResponse
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -30,6 +28,7 @@ from releases.api.traffic import ObjectOrNull
 from releases.api.versions import ServiceRefSerializer
 from releases.clock import database_now
 from releases.models import AuditEvent, Rollout, SignedHead
+from releases.tasks import ask_for_reading
 from services.models import Service
 
 
@@ -68,18 +67,33 @@ class AuditEventSerializer(serializers.ModelSerializer[AuditEvent]):
         return event.ip if self.context.get("addresses") else None
 
 
-class ChainSerializer(serializers.Serializer[Any]):
-    """How far the chain was read; ``detail`` is a sentence about the first bad event, or empty."""
+class ReadingSerializer(serializers.Serializer[Any]):
+    """A reading that goes on: it has come to ``seq`` of ``until``."""
 
-    valid = serializers.BooleanField(source="is_sound")
-    events = serializers.IntegerField()
-    first_bad = serializers.IntegerField(allow_null=True)
-    detail = serializers.CharField(source="problem", allow_blank=True)
-    heads = serializers.IntegerField(
-        help_text="Signed heads that were held against the chain, all of them good."
+    seq = serializers.IntegerField()
+    until = serializers.IntegerField()
+    started_at = serializers.DateTimeField()
+
+
+class ChainSerializer(serializers.Serializer[Any]):
+    """What the last reading of the chain found; ``detail`` is a sentence about the first bad event, or empty."""
+
+    valid = serializers.BooleanField(
+        help_text="False also while nothing was read yet: verified_at is null then."
     )
-    head = serializers.CharField(help_text="The hash of the last good event.")
-    verified_at = serializers.DateTimeField()
+    events = serializers.IntegerField(help_text="Events read and found good, up to seq.")
+    seq = serializers.IntegerField(help_text="The last good event.")
+    first_bad = serializers.IntegerField(allow_null=True)
+    detail = serializers.CharField(allow_blank=True)
+    heads = serializers.IntegerField(
+        help_text="Signed heads that this reading held against the chain, all of them good."
+    )
+    head = serializers.CharField(help_text="The hash of the last good event.", allow_blank=True)
+    verified_at = serializers.DateTimeField(allow_null=True)
+    whole_verified_at = serializers.DateTimeField(
+        allow_null=True, help_text="When everything was read last; since then only what was new."
+    )
+    running = ReadingSerializer(allow_null=True)
 
 
 class HeadSerializer(serializers.ModelSerializer[SignedHead]):
@@ -218,16 +232,29 @@ class AuditViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Noun[AuditE
         """The newest 100 signed heads, newest first, and whether they have left the database."""
         return Response(HeadSerializer(SignedHead.objects.order_by("-seq")[:100], many=True).data)
 
-    @extend_schema(responses=ChainSerializer, filters=False)
-    @action(detail=False, pagination_class=None, permission_classes=WHOLE_TRAIL)
+    @extend_schema(
+        methods=["get"],
+        parameters=[
+            OpenApiParameter("now", bool, description="Begin to read the whole chain, as POST does.")
+        ],
+        responses=ChainSerializer,
+        filters=False,
+    )
+    @extend_schema(methods=["post"], request=None, responses=ChainSerializer, filters=False)
+    @action(
+        detail=False,
+        methods=["get", "post"],
+        pagination_class=None,
+        scope="read",
+        permission_classes=WHOLE_TRAIL,
+    )
     def verify(self, request: Request) -> Response:
-        """Read the whole chain and say whether it holds. Takes time in proportion to the number of events."""
-        report = flow.verify_chain()
-        return Response(
-            ChainSerializer(
-                {**asdict(report), "is_sound": report.is_sound, "verified_at": timezone.now()}
-            ).data
-        )
+        """When the chain was read last, how far, and whether it held. The worker reads what is new every minute, and everything
+        once a day or when it is asked for: ``running`` tells how far it is. A short trail is read at once.
+        """
+        asked = request.method == "POST" or request.query_params.get("now") in {"1", "true"}
+        ask_for_reading(whole_trail=asked)
+        return Response(ChainSerializer(_as_told(selectors.chain())).data)
 
 
 def _exported(format_: str, events: QuerySet[AuditEvent] | None, *, until: int) -> Iterator[str]:
@@ -237,3 +264,19 @@ def _exported(format_: str, events: QuerySet[AuditEvent] | None, *, until: int) 
     if format_ == "csv":
         return selectors.as_csv(AuditEvent.objects.filter(seq__lte=until) if events is None else events)
     return selectors.trail_as_jsonl(until=until) if events is None else selectors.as_jsonl(events)
+
+
+def _as_told(state: selectors.ChainState) -> dict[str, Any]:
+    shown = state.shown
+    return {
+        "valid": state.valid,
+        "events": shown.events if shown else 0,
+        "seq": shown.seq if shown else 0,
+        "first_bad": shown.first_bad if shown else None,
+        "detail": shown.problem if shown else "",
+        "heads": shown.heads if shown else 0,
+        "head": shown.hash if shown else "",
+        "verified_at": shown.finished_at if shown else None,
+        "whole_verified_at": state.whole.finished_at if state.whole else None,
+        "running": state.running,
+    }

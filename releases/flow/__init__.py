@@ -20,6 +20,7 @@ from releases.flow.calendar import (
     save_window,
 )
 from releases.flow.catalogue import VersionConflict, register_version, save_catalogue
+from releases.flow.chain_checks import carry_on_chain_check, due_chain_check, start_chain_check
 from releases.flow.deliver import deliver, due_deliveries, retry_delivery
 from releases.flow.emergency import SHORTEST_REASON, release_in_emergency, review_emergency
 from releases.flow.exports import begin_evidence_pack, begin_export
@@ -83,6 +84,7 @@ __all__ = [
     "back_target",
     "begin_evidence_pack",
     "begin_export",
+    "carry_on_chain_check",
     "carry_out_rehearsal",
     "change_freeze",
     "check_change_first",
@@ -98,6 +100,7 @@ __all__ = [
     "delete_window",
     "deliver",
     "draft_change",
+    "due_chain_check",
     "due_deliveries",
     "due_rehearsals",
     "edit",
@@ -140,6 +143,7 @@ __all__ = [
     "save_window",
     "send_heads",
     "sign_head",
+    "start_chain_check",
     "tell_refusal",
     "thin_snapshots",
     "verify_chain",

@@ -4,6 +4,7 @@ from releases.models.access import ApiToken, Role, User
 from releases.models.approval import Approval
 from releases.models.audit import AuditEvent
 from releases.models.calendar import Freeze, FreezeOverride, Holiday, ReleaseWindow
+from releases.models.chain_check import ChainCheck
 from releases.models.evidence import (
     AskedQueries,
     Calibration,
@@ -29,6 +30,7 @@ __all__ = [
     "AuditArchive",
     "AuditEvent",
     "Calibration",
+    "ChainCheck",
     "Delivery",
     "EmergencyRelease",
     "FailedLogIn",

@@ -16,6 +16,7 @@ from releases.selectors.calendar import (
     unknown_years_sentence,
     windows,
 )
+from releases.selectors.chain import ChainState, chain, newest_event
 from releases.selectors.drift import drift_seen
 from releases.selectors.events import AllowedEvent, allowed_events, may, may_in
 from releases.selectors.experiments import experiments
@@ -63,6 +64,7 @@ __all__ = [
     "AllowedChangeEvent",
     "AllowedEvent",
     "CalendarView",
+    "ChainState",
     "ChangePreview",
     "Evidence",
     "HealthItem",
@@ -83,6 +85,7 @@ __all__ = [
     "audit_sentence",
     "blindness",
     "calendar_view",
+    "chain",
     "changes",
     "changes_waiting_for",
     "conflict_sentence",
@@ -107,6 +110,7 @@ __all__ = [
     "listed_rollouts",
     "may",
     "may_in",
+    "newest_event",
     "newest_place",
     "news_after",
     "preview",

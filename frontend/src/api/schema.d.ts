@@ -84,10 +84,17 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description Read the whole chain and say whether it holds. Takes time in proportion to the number of events. */
+        /**
+         * @description When the chain was read last, how far, and whether it held. The worker reads what is new every minute, and everything
+         *     once a day or when it is asked for: ``running`` tells how far it is. A short trail is read at once.
+         */
         get: operations["audit_verify_retrieve"];
         put?: never;
-        post?: never;
+        /**
+         * @description When the chain was read last, how far, and whether it held. The worker reads what is new every minute, and everything
+         *     once a day or when it is asked for: ``running`` tells how far it is. A short trail is read at once.
+         */
+        post: operations["audit_verify_create"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1891,18 +1898,28 @@ export interface components {
             readonly unknown: string;
             services: components["schemas"]["Opening"][];
         };
-        /** @description How far the chain was read; ``detail`` is a sentence about the first bad event, or empty. */
+        /** @description What the last reading of the chain found; ``detail`` is a sentence about the first bad event, or empty. */
         Chain: {
+            /** @description False also while nothing was read yet: verified_at is null then. */
             valid: boolean;
+            /** @description Events read and found good, up to seq. */
             events: number;
+            /** @description The last good event. */
+            seq: number;
             first_bad: number | null;
             detail: string;
-            /** @description Signed heads that were held against the chain, all of them good. */
+            /** @description Signed heads that this reading held against the chain, all of them good. */
             heads: number;
             /** @description The hash of the last good event. */
             head: string;
             /** Format: date-time */
-            verified_at: string;
+            verified_at: string | null;
+            /**
+             * Format: date-time
+             * @description When everything was read last; since then only what was new.
+             */
+            whole_verified_at: string | null;
+            running: components["schemas"]["Reading"] | null;
         };
         /** @description A change and why it is wanted. */
         ChangeInputRequest: {
@@ -3211,6 +3228,13 @@ export interface components {
          * @enum {string}
          */
         ProposalState: "open" | "agreed" | "refused" | "withdrawn";
+        /** @description A reading that goes on: it has come to ``seq`` of ``until``. */
+        Reading: {
+            seq: number;
+            until: number;
+            /** Format: date-time */
+            started_at: string;
+        };
         /** @description Why it is done, for the audit trail and for the second person. */
         ReasonInputRequest: {
             /** @default  */
@@ -4570,7 +4594,10 @@ export interface operations {
     };
     audit_verify_retrieve: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Begin to read the whole chain, as POST does. */
+                now?: boolean;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -4626,6 +4653,116 @@ export interface operations {
                 };
             };
             429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    audit_verify_create: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Sent again with the same body within a day: the first answer again, nothing done twice. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Chain"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            502: {
                 headers: {
                     [name: string]: unknown;
                 };

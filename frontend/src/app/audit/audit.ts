@@ -31,7 +31,10 @@ export function chainFromApi(row: ChainRow) {
   return {
     valid: row.valid,
     events: row.events,
-    verifiedAt: instant(row.verified_at) ?? 0,
+    seq: row.seq,
+    verifiedAt: instant(row.verified_at),
+    wholeVerifiedAt: instant(row.whole_verified_at),
+    running: row.running ? { seq: row.running.seq, until: row.running.until } : null,
     firstBad: row.first_bad,
     detail: row.detail,
   }
