@@ -306,7 +306,7 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": max(PULSE_SECONDS * 2, 5)},
     },
     "ask_parts": {"task": "releases.tasks.ask_parts", "schedule": 5.0, "options": {"expires": 5}},
-    "read_chain": {"task": "releases.tasks.read_chain", "schedule": 60.0, "options": {"expires": 50}},
+    "read_chain": {"task": "releases.tasks.read_chain", "schedule": 10.0, "options": {"expires": 10}},
     "raw_changes": {
         "task": "releases.tasks.record_raw_changes",
         "schedule": 5.0,

@@ -8,7 +8,6 @@ import time
 
 from celery import shared_task
 from django.core.cache import cache
-from django.db import transaction
 
 from istio.mesh import MeshError
 from releases import flow, selectors
@@ -18,8 +17,6 @@ from releases.domain.actor import Actor, Channel
 from releases.heartbeat import LAST_PULSE
 
 logger = logging.getLogger(__name__)
-READ_AT_ONCE = 2_000
-"""A trail of so many events is read within a request: some tenths of a second."""
 
 
 @shared_task(ignore_result=True)
@@ -126,14 +123,3 @@ def read_chain() -> None:
         flow.start_chain_check(clock=database_now, whole=whole)
     if flow.carry_on_chain_check(clock=database_now, by=worker()):
         read_chain.delay()
-
-
-def ask_for_reading(*, whole_trail: bool) -> None:
-    """Read a short trail here and now; have the worker read a long one, when that was asked for."""
-    is_short = selectors.newest_event() <= READ_AT_ONCE
-    if is_short or whole_trail:
-        flow.start_chain_check(clock=database_now, whole=True)
-    if is_short:
-        flow.carry_on_chain_check(clock=database_now, by=worker())
-    elif whole_trail:
-        transaction.on_commit(read_chain.delay)

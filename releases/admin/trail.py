@@ -20,7 +20,6 @@ from releases.domain import NotAllowed
 from releases.domain.roles import Action
 from releases.models import AuditEvent, User
 from releases.said import said_of
-from releases.tasks import ask_for_reading
 
 # Content type, file name, lines of what this person may take up to the event of the export.
 _EXPORTS: Mapping[str, tuple[str, str, Callable[[User, int], Iterator[str]]]] = {
@@ -57,7 +56,7 @@ def verify(request: HttpRequest) -> HttpResponse:
     """Read the chain, or have the worker read a long one; the list says what was found, a break in red."""
     if not may_everywhere(request, Action.READ_AUDIT):
         raise PermissionDenied
-    ask_for_reading(whole_trail=True)
+    flow.ask_for_reading(clock=database_now, by=actor_of(request), whole=True)
     state = selectors.chain()
     if state.running:
         told = _(

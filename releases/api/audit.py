@@ -28,7 +28,6 @@ from releases.api.traffic import ObjectOrNull
 from releases.api.versions import ServiceRefSerializer
 from releases.clock import database_now
 from releases.models import AuditEvent, Rollout, SignedHead
-from releases.tasks import ask_for_reading
 from services.models import Service
 
 
@@ -253,7 +252,7 @@ class AuditViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Noun[AuditE
         once a day or when it is asked for: ``running`` tells how far it is. A short trail is read at once.
         """
         asked = request.method == "POST" or request.query_params.get("now") in {"1", "true"}
-        ask_for_reading(whole_trail=asked)
+        flow.ask_for_reading(clock=database_now, by=actor_of(request), whole=asked)
         return Response(ChainSerializer(_as_told(selectors.chain())).data)
 
 

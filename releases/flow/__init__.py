@@ -20,7 +20,12 @@ from releases.flow.calendar import (
     save_window,
 )
 from releases.flow.catalogue import VersionConflict, register_version, save_catalogue
-from releases.flow.chain_checks import carry_on_chain_check, due_chain_check, start_chain_check
+from releases.flow.chain_checks import (
+    ask_for_reading,
+    carry_on_chain_check,
+    due_chain_check,
+    start_chain_check,
+)
 from releases.flow.deliver import deliver, due_deliveries, retry_delivery
 from releases.flow.emergency import SHORTEST_REASON, release_in_emergency, review_emergency
 from releases.flow.exports import begin_evidence_pack, begin_export
@@ -79,6 +84,7 @@ __all__ = [
     "all_back",
     "archive_audit",
     "as_measured",
+    "ask_for_reading",
     "ask_override",
     "ask_rehearsal",
     "back_target",

@@ -27,12 +27,24 @@ from releases.flow.verify_books import archive_problem, changed_vote
 from releases.models import AuditEvent, ChainCheck
 from releases.notifications.message import Message
 
+READ_AT_ONCE = 2_000
+"""A trail of so many events is read within a request: some tenths of a second."""
+NEW_EVERY = timedelta(seconds=60)
 PART = 5_000
 """Events in one part: a fraction of a second."""
 RUN_SECONDS = 20.0
 LEASE = timedelta(seconds=60)
 AGAIN_AFTER_BREAK = timedelta(minutes=10)
 KEPT = 100
+
+
+def ask_for_reading(*, clock: Clock, by: Actor, whole: bool) -> None:
+    """Read a short trail here and now; have the worker read a long one, when that was asked for."""
+    newest = AuditEvent.objects.order_by("-seq").values_list("seq", flat=True).first() or 0
+    if whole or newest <= READ_AT_ONCE:
+        start_chain_check(clock=clock, whole=True)
+    if newest <= READ_AT_ONCE:
+        carry_on_chain_check(clock=clock, by=by)
 
 
 def start_chain_check(*, clock: Clock, whole: bool) -> ChainCheck:
@@ -66,11 +78,14 @@ def start_chain_check(*, clock: Clock, whole: bool) -> ChainCheck:
 
 
 def due_chain_check(*, now: datetime) -> bool | None:
-    """Say which reading is due: True for the whole chain, False for what is new. None while one is under way."""
+    """Say which reading is due: True for the whole chain, False for what is new. None while one is under way or just ended."""
     if _unfinished().exists():
         return None
     last = ChainCheck.objects.filter(whole=True).exclude(finished_at=None).order_by("-finished_at").first()
     every = timedelta(seconds=settings.AUDIT_READ_WHOLE_SECONDS)
+    newest = ChainCheck.objects.exclude(finished_at=None).order_by("-finished_at").first()
+    if newest and newest.finished_at and now - newest.finished_at < NEW_EVERY:
+        return None
     return (
         last is None
         or last.finished_at is None

@@ -16,7 +16,7 @@ from releases.selectors.calendar import (
     unknown_years_sentence,
     windows,
 )
-from releases.selectors.chain import ChainState, chain, newest_event
+from releases.selectors.chain import ChainState, chain
 from releases.selectors.drift import drift_seen
 from releases.selectors.events import AllowedEvent, allowed_events, may, may_in
 from releases.selectors.experiments import experiments
@@ -110,7 +110,6 @@ __all__ = [
     "listed_rollouts",
     "may",
     "may_in",
-    "newest_event",
     "newest_place",
     "news_after",
     "preview",

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from django.db.models import Max
-
-from releases.models import AuditEvent, ChainCheck
+from releases.models import ChainCheck
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +29,3 @@ def chain() -> ChainState:
     broken = next((check for check in (newest, whole) if check and check.problem), None)
     running = ChainCheck.objects.filter(finished_at=None).order_by("-whole").first()
     return ChainState(shown=broken or newest, whole=whole, running=running)
-
-
-def newest_event() -> int:
-    """Return the number of the newest event, 0 for none: how long the trail is."""
-    return AuditEvent.objects.aggregate(last=Max("seq"))["last"] or 0

@@ -105,7 +105,8 @@ def test_the_whole_is_due_once_a_day_and_soon_again_after_a_break(world: World, 
     now = database_now()
     assert flow.due_chain_check(now=now) is True
     read(whole=True)
-    assert flow.due_chain_check(now=database_now()) is False
+    assert flow.due_chain_check(now=database_now()) is None, "one just ended"
+    assert flow.due_chain_check(now=now + timedelta(minutes=5)) is False
     settings.AUDIT_READ_WHOLE_SECONDS = 3600
     assert flow.due_chain_check(now=now + timedelta(hours=2)) is True
     flow.start_chain_check(clock=database_now, whole=True)
