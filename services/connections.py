@@ -29,8 +29,8 @@ class _Replacements:
 _replaced = _Replacements()
 
 
-def mesh_of(cluster: Cluster) -> Mesh:
-    """Return the cluster's mesh. Raises Unreachable when its kubeconfig is not there."""
+def mesh_of(cluster: Cluster, *, seconds: float | None = None) -> Mesh:
+    """Return the cluster's mesh, whose calls take at most so long. Raises Unreachable when its kubeconfig is not there."""
     if _replaced.mesh is not None:
         return _replaced.mesh
     path = None
@@ -40,7 +40,8 @@ def mesh_of(cluster: Cluster) -> Mesh:
             raise Unreachable(
                 f"Cluster {cluster.name}: the environment variable {cluster.kubeconfig_env} with the kubeconfig's path is not set."
             )
-    return _mesh(path, cluster.context or None, settings.MESH_TIMEOUT_SECONDS)
+    longest = settings.MESH_TIMEOUT_SECONDS
+    return _mesh(path, cluster.context or None, longest if seconds is None else min(seconds, longest))
 
 
 def telemetry_of(cluster: Cluster) -> Telemetry:

@@ -145,11 +145,12 @@ def _running(facts: Facts, now: datetime) -> Action:
     if facts.drifted:
         return Hold(Reason.DRIFTED)
     if run is None:
-        return _reason_not_to_begin(facts, now, position=0) or Shift(0)
+        return _overdue(facts, now, position=0) or _reason_not_to_begin(facts, now, position=0) or Shift(0)
     if run.goes_down:
         return Shift(run.position)
     if not run.is_written:
-        return _barred(facts, now, position=run.position, begun=True) or _write(facts, run)
+        overdue = _overdue(facts, now, position=run.position)
+        return overdue or _barred(facts, now, position=run.position, begun=True) or _write(facts, run)
     if run.mismatch is not None:
         return Hold(Reason.SPLIT_MISMATCH, run.mismatch)
     if facts.promote_requested and not _is_promotion(facts, run):
@@ -173,8 +174,8 @@ def _after_the_bake(facts: Facts, run: Run, now: datetime) -> Action:
         waits = {"rollout": facts.train.waits_for}
         until = _next_look(facts, now)
         return Complete() if facts.train.may_complete else Wait(until, Reason.WAITING_FOR_TRAIN, waits)
-    if facts.due_at and now - facts.due_at > facts.grace:
-        return Hold(Reason.OVERDUE, {"step": run.position, "due": facts.due_at.isoformat()})
+    if overdue := _overdue(facts, now, position=run.position):
+        return overdue
     if unclear := _unclear(facts, run, now):
         return unclear
     following = run.position + 1
@@ -188,6 +189,13 @@ def _after_the_bake(facts: Facts, run: Run, now: datetime) -> Action:
             return RollBack(Reason.EXPERIMENT_LOST, run.verdict_params)
         return Wait(_next_look(facts, now), Reason.WAITING_FOR_CHOICE, {"step": run.position})
     return _barred(facts, now, position=run.position, begun=run.desired == 100) or Promote()
+
+
+def _overdue(facts: Facts, now: datetime, *, position: int) -> Action | None:
+    """Nobody looked for longer than the grace: what was meant for then is not done now without a person."""
+    if facts.due_at is None or now - facts.due_at <= facts.grace:
+        return None
+    return Hold(Reason.OVERDUE, {"step": position, "due": facts.due_at.isoformat()})
 
 
 def _is_promotion(facts: Facts, run: Run) -> bool:

@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import transaction
 
 from istio.documents import TrafficError
-from istio.mesh import Conflict, MeshError, Rejected
+from istio.mesh import Conflict, MeshError, Rejected, Unreachable
 from releases.clock import Clock
 from releases.domain import LostRace
 from releases.domain.actor import Actor
@@ -37,6 +37,7 @@ from releases.domain.decision import (
     decide,
 )
 from releases.domain.reasons import Reason
+from releases.domain.retries import pause_before_retry
 from releases.domain.states import MOVING, Event, State
 from releases.flow.approve import approval_problem
 from releases.flow.conclude import begin_roll_back, complete, pause, promote, write_roll_back
@@ -54,7 +55,6 @@ from services.connections import mesh_of
 
 logger = logging.getLogger(__name__)
 
-RETRY = timedelta(seconds=2)
 _STEPS_IN_A_PASS = 4
 _GOES_ON = Start | Measure | Promote | RollBack
 """After these there is something to decide at once."""
@@ -85,18 +85,15 @@ def advance(rollout_id: int, *, clock: Clock, by: Actor) -> Action | None:
         logger.info("%s changed hands during the pass", rollout)
     except Conflict:
         note_problem(rollout, reason=rollout.reason_code, detail="", at=clock())
-    except Rejected as error:
-        note_problem(rollout, reason=Reason.MESH_REFUSED, detail=str(error), at=clock() + RETRY)
     except MeshError as error:
-        note_problem(rollout, reason=Reason.MESH_UNREACHABLE, detail=str(error), at=clock() + RETRY)
+        refused = isinstance(error, Rejected)
+        reason = Reason.MESH_REFUSED if refused else Reason.MESH_UNREACHABLE
+        asked = error.retry_after_seconds if isinstance(error, Unreachable) else None
+        note_problem(rollout, reason=reason, detail=str(error), at=clock(), asked=asked)
     except Exception as error:
         logger.exception("%s: the pass failed", rollout)
-        note_problem(
-            rollout,
-            reason=Reason.INTERNAL_ERROR,
-            detail=f"{type(error).__name__}: {error}",
-            at=clock() + RETRY,
-        )
+        detail = f"{type(error).__name__}: {error}"
+        note_problem(rollout, reason=Reason.INTERNAL_ERROR, detail=detail, at=clock())
     return action
 
 
@@ -174,15 +171,25 @@ def _end_unused(rollout: Rollout, action: Expire | Cancel, *, by: Actor, clock: 
         move(rollout, Event.CANCEL, by=by, reason=Reason.TRAIN_FAILED, params=params, ended_at=clock())
 
 
-def note_problem(rollout: Rollout, *, reason: Reason | str, detail: str, at: datetime) -> None:
-    """Write a passing trouble on the row. If the row changed meanwhile, somebody else knows better."""
+def note_problem(
+    rollout: Rollout, *, reason: Reason | str, detail: str, at: datetime, asked: float | None = None
+) -> None:
+    """Write a passing trouble on the row, and when it is tried again: later each time, or as the other side ``asked``.
+
+    Without ``detail`` at once. If the row changed meanwhile, somebody else knows better.
+    """
     rollout = Rollout.objects.get(pk=rollout.pk)
     if State(rollout.state) not in MOVING:
         return
-    params = {**rollout.reason_params, "problem": detail} if detail else rollout.reason_params
+    params, wake = rollout.reason_params, at
+    if detail:
+        tries = int(params.get("tries", 0)) + 1
+        params = {**params, "problem": detail, "tries": tries}
+        urgent = State(rollout.state) is State.ROLLING_BACK
+        wake = at + timedelta(seconds=pause_before_retry(tries, urgent=urgent, asked=asked))
     keep = State(rollout.state) in {State.PAUSED, State.ROLLING_BACK}
     try:
-        note(rollout, reason=rollout.reason_code if keep else reason, params=params, wake=at)
+        note(rollout, reason=rollout.reason_code if keep else reason, params=params, wake=wake)
     except LostRace:
         logger.info("%s changed hands while a problem was noted", rollout)
 

@@ -24,6 +24,7 @@ from releases.flow.move import change, move
 from releases.flow.quorum import is_exempt, is_full, standing_of
 from releases.flow.record import record
 from releases.flow.request import void_votes
+from releases.flow.waiting import wait_for_lease
 from releases.models import Approval, Rollout
 
 
@@ -112,10 +113,18 @@ def reject(rollout: Rollout, *, by: Actor, why: str) -> None:
         )
 
 
-@transaction.atomic
 def revoke(rollout: Rollout, *, by: Actor, why: str) -> None:
-    """Take one's own vote back: before the start the rollout waits again, while running it pauses. Never rolled back."""
+    """Take one's own vote back: before the start the rollout waits again, while running it pauses. Never rolled back.
+
+    Answers only when no worker is in the middle of a write. Raises LostRace after 15 s.
+    """
     check_event(rollout, Event.REVOKE, by=by, now=database_now())
+    wait_for_lease(rollout, clock=database_now)
+    _take_back(rollout, by=by, why=why)
+
+
+@transaction.atomic
+def _take_back(rollout: Rollout, *, by: Actor, why: str) -> None:
     mine = rollout.approvals.filter(votes_of(by), voided_at=None, decision=Approval.Decision.APPROVE)
     mine.update(voided_at=database_now(), voided_by=by.name, voided_why=why or "revoked")
     move(

@@ -7,10 +7,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from istio.documents import TrafficError, annotations_of
 from istio.marks import FENCE, with_annotations
-from istio.mesh import Conflict, Manifest, Mesh
+from istio.mesh import Conflict, Manifest, Mesh, NotFound
 from releases.clock import Clock
 from releases.domain import LostRace
 from releases.domain.actor import Actor
@@ -19,10 +20,11 @@ from releases.domain.states import Event, State
 from releases.flow.authority import verdict_behind
 from releases.flow.calibrate import learn_from
 from releases.flow.content import ended, without_ours
-from releases.flow.mesh_write import put, settle
+from releases.flow.mesh_write import fence_for, put, settle
 from releases.flow.move import move
-from releases.flow.shift import undrifted
+from releases.flow.shift import prepare, undrifted
 from releases.models import Rollout, StepRun
+from releases.said import said_of
 from services.connections import mesh_of
 from services.models import Service
 
@@ -30,20 +32,26 @@ _CONFLICTS_IN_A_ROW = 5
 
 
 def promote(rollout: Rollout, *, by: Actor, clock: Clock) -> None:
-    """Write 100 % with nothing of Weir left in the object. It completes when it has been confirmed.
+    """Write 100 % with nothing of Weir left in the object, checked like every larger weight. It completes when confirmed.
 
-    Raises Held, LostRace, TrafficError, MeshError.
+    Raises Held, NotYet, LostRace, TrafficError, MeshError.
     """
     mesh = mesh_of(rollout.service.cluster)
     live = undrifted(rollout, mesh=mesh)
+    document = without_ours(
+        ended(live, rollout=rollout, candidate_weight=100), service=rollout.service
+    )
+    position = len(rollout.plan_value.steps)
+    if not rollout.step_runs.filter(written=100).exists():
+        prepare(rollout, document=document, position=position, weight=100, mesh=mesh, by=by, clock=clock)
     put(
         rollout,
         mesh=mesh,
         live=live,
-        document=without_ours(ended(live, rollout=rollout, candidate_weight=100), service=rollout.service),
+        document=document,
         by=by,
         clock=clock,
-        position=len(rollout.plan_value.steps),
+        position=position,
         weight=100,
         planned={"promotion": True},
     )
@@ -106,9 +114,17 @@ def begin_roll_back(
     )
 
 
-def write_roll_back(rollout: Rollout, *, by: Actor, clock: Clock) -> None:
-    """Write weight 0 into the live object, always once, with the fence. Raises MeshError, Conflict after several in a row."""
-    note = put_back(rollout, mesh=mesh_of(rollout.service.cluster), by=by, clock=clock)
+def write_roll_back(rollout: Rollout, *, by: Actor, clock: Clock, call_seconds: float | None = None) -> None:
+    """Write weight 0 into the live object, always once, with the fence. Raises MeshError, Conflict after several in a row.
+
+    An object that is gone gives the candidate nothing: then there is nothing to write. ``call_seconds`` bounds each call.
+    """
+    try:
+        note = put_back(
+            rollout, mesh=mesh_of(rollout.service.cluster, seconds=call_seconds), by=by, clock=clock
+        )
+    except NotFound as error:
+        note = _("Nothing was written: %(error)s") % {"error": said_of(error)}
     with transaction.atomic():
         at = clock()
         runs = StepRun.objects.filter(
@@ -123,6 +139,7 @@ def write_roll_back(rollout: Rollout, *, by: Actor, clock: Clock) -> None:
             reason=rollout.reason_code,
             params=rollout.reason_params,
             ended_at=at,
+            writing=None,
         )
 
 
@@ -158,11 +175,19 @@ def roll_back_document(rollout: Rollout, *, live: Manifest) -> tuple[Manifest, s
     try:
         back, note = ended(live, rollout=rollout, candidate_weight=0), ""
     except TrafficError as error:
-        baseline: Manifest = (rollout.baseline or {})["virtual_service"]
-        back = {**live, "spec": baseline["spec"]}
+        back = {**live, "spec": _stored_spec(rollout)}
         note = f"The live object could not be edited ({error}); the stored baseline was restored."
     back = without_ours(back, service=rollout.service)
-    return with_annotations(back, changes={FENCE: str(rollout.revision)}), note
+    return with_annotations(back, changes={FENCE: fence_for(rollout, live=live)}), note
+
+
+def _stored_spec(rollout: Rollout) -> Any:
+    """Return the stored baseline's routes with nothing for the candidate: one that was adopted may give it some."""
+    baseline: Manifest = (rollout.baseline or {})["virtual_service"]
+    try:
+        return ended(baseline, rollout=rollout, candidate_weight=0)["spec"]
+    except TrafficError:
+        return baseline["spec"]
 
 
 def pause(

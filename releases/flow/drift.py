@@ -23,13 +23,15 @@ from releases.domain.actor import Actor
 from releases.domain.reasons import Reason
 from releases.domain.states import Event
 from releases.flow.allowed import check_event
+from releases.flow.approve import approval_problem
 from releases.flow.checking import baseline_of
+from releases.flow.closed import closed_sentence
 from releases.flow.content import fingerprint_of, owned_parts, render_spec
-from releases.flow.intervene import wait_for_lease
-from releases.flow.look import drift_of, expected_of
-from releases.flow.mesh_write import put, settle
+from releases.flow.look import drift_of, expected_of, shared_surroundings, version_problem
+from releases.flow.mesh_write import fence_for, put, settle
 from releases.flow.move import change, move
 from releases.flow.request import void_votes
+from releases.flow.waiting import wait_for_lease
 from releases.models import Rollout
 from releases.said import said_of
 from services.connections import mesh_of
@@ -38,7 +40,10 @@ _TELL_TRIES = 20
 
 
 def restore(rollout: Rollout, *, by: Actor, why: str, clock: Clock) -> None:
-    """After drift: write again what Weir last wrote. The rollout stays paused until somebody resumes it."""
+    """After drift: write again what Weir last wrote. The rollout stays paused until somebody resumes it.
+
+    Where that gives the candidate more than the mesh does now, it is a step forward: image, votes and calendar are asked.
+    """
     check_event(rollout, Event.RESTORE, by=by, now=clock())
     wait_for_lease(rollout, clock=clock)
     check_event(rollout, Event.RESTORE, by=by, now=clock())  # whoever had the lease may have rolled back
@@ -47,8 +52,33 @@ def restore(rollout: Rollout, *, by: Actor, why: str, clock: Clock) -> None:
     settle(rollout, mesh=mesh, by=by, clock=clock)
     live = mesh.get(rollout.service.virtual_service_ref)
     from_live = {"written_over": drift_of(rollout, live=live)}
-    put(rollout, mesh=mesh, live=live, document=_ours(rollout, live=live), by=by, clock=clock)
+    document = _ours(rollout, live=live)
+    if _gives_more(document, live=live, rollout=rollout):
+        _check_forward(rollout, clock=clock)
+    put(rollout, mesh=mesh, live=live, document=document, by=by, clock=clock)
     _tell_restored(rollout, by=by, why=why, after=from_live, clock=clock)
+
+
+def _gives_more(document: Manifest, *, live: Manifest, rollout: Rollout) -> bool:
+    """Say whether the document gives the candidate more than the live object; in doubt, and with rules, it does."""
+    try:
+        more = _weight_in(document, rollout=rollout) > _weight_in(live, rollout=rollout)
+    except TrafficError:
+        return True
+    steps, position = rollout.plan_value.steps, rollout.current_step
+    if more or position is None or position >= len(steps):
+        return more
+    return replace(steps[position].traffic, candidate_weight=0) != TrafficSpec(0)
+
+
+def _check_forward(rollout: Rollout, *, clock: Clock) -> None:
+    """Ask what every forward write asks. Raises IllegalMove with what stands against it."""
+    around = shared_surroundings(rollout.service, now=clock())
+    problem = version_problem(rollout, around=around) or approval_problem(rollout)
+    problem = problem or closed_sentence(rollout.service, now=clock(), rollout=rollout)
+    if problem:
+        text = _("What Weir last wrote gives the candidate more than the mesh does now: %(problem)s")
+        raise IllegalMove(text % {"problem": problem})
 
 
 def _tell_restored(
@@ -101,7 +131,7 @@ def _ours(rollout: Rollout, *, live: Manifest) -> Manifest:
     ours = {
         name: value for name, value in annotations_of(expected).items() if name.startswith(WEIR_ANNOTATION)
     }
-    return with_annotations(document, changes={**ours, FENCE: str(rollout.revision)})
+    return with_annotations(document, changes={**ours, FENCE: fence_for(rollout, live=live)})
 
 
 def adopt(rollout: Rollout, *, by: Actor, why: str, clock: Clock) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -22,6 +23,7 @@ from releases.domain.states import MOVING
 from releases.flow.attempts import attempt
 from releases.flow.authorize import check_may, check_may_everywhere
 from releases.flow.record import record
+from releases.flow.waiting import wait_for_passes
 from releases.models import Freeze, ReleaseWindow, Rollout
 from services.models import Cluster, Service
 
@@ -123,13 +125,18 @@ def store_freeze(freeze: Freeze, *, fields: Mapping[str, Any]) -> Freeze:
 
 
 def wake_covered(freeze: Freeze) -> None:
-    """Let the worker look at the rollouts that a freeze covers: it may hold them, free them, or roll them back."""
+    """Let the worker look at the rollouts that a freeze covers: it may hold them, free them, or roll them back.
+
+    Whoever changed it is answered when the passes that had begun before are over: none goes forward after that.
+    """
     covered = Q()
     if freeze.service_id:
         covered = Q(service=freeze.service_id)
     elif freeze.cluster_id:
         covered = Q(service__cluster=freeze.cluster_id)
-    Rollout.objects.filter(covered, state__in=MOVING).update(next_wake_up=database_now())
+    rows = Rollout.objects.filter(covered, state__in=MOVING)
+    rows.update(next_wake_up=database_now())
+    transaction.on_commit(partial(wait_for_passes, list(rows.values_list("pk", flat=True))))
 
 
 def check_entry(entry: Freeze | ReleaseWindow) -> None:

@@ -20,10 +20,12 @@ from releases.flow.allowed import check_event
 from releases.flow.authorize import check_fresh
 from releases.flow.conclude import begin_roll_back, pause, write_roll_back
 from releases.flow.move import move
+from releases.flow.waiting import wait_for_lease
 from releases.models import Rollout, StepRun
 
 _DOOR_PAUSE_SECONDS = 0.2
-_LEASE_WAIT_SECONDS = 15.0
+_CALLS = 3
+"""A rollback's calls of the mesh: settle, read, write. The door's time is for all of them."""
 
 
 def start(rollout: Rollout, *, by: Actor, why: str, clock: Clock) -> None:
@@ -83,7 +85,7 @@ def roll_back(rollout: Rollout, *, by: Actor, why: str, clock: Clock) -> None:
     deadline = time.monotonic() + settings.ROLLBACK_DOOR_SECONDS
     while State(rollout.state) is State.ROLLING_BACK:
         try:
-            write_roll_back(rollout, by=by, clock=clock)
+            write_roll_back(rollout, by=by, clock=clock, call_seconds=settings.ROLLBACK_DOOR_SECONDS / _CALLS)
         except MeshError:
             if time.monotonic() + _DOOR_PAUSE_SECONDS >= deadline:
                 return
@@ -130,17 +132,3 @@ def set_weight(rollout: Rollout, *, by: Actor, why: str, weight: int | None, clo
             after={"weight": weight},
             **columns,
         )
-
-
-def wait_for_lease(rollout: Rollout, *, clock: Clock) -> None:
-    """Wait until no worker is in the middle of a pass over this row, and read the row again. Raises LostRace after 15 s."""
-    deadline = time.monotonic() + _LEASE_WAIT_SECONDS
-    while True:
-        rollout.refresh_from_db()
-        if rollout.leased_until is None or rollout.leased_until <= clock():
-            return
-        if time.monotonic() >= deadline:
-            raise LostRace(
-                _("A worker has been busy with %(rollout)s for too long; try again.") % {"rollout": rollout}
-            )
-        time.sleep(0.05)

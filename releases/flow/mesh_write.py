@@ -26,6 +26,9 @@ from releases.flow.record import record
 from releases.flow.shared_object import sharing
 from releases.models import Rollout, StepRun
 
+_FENCE_DIGITS = 15
+"""A longer number on the object is nobody's revision."""
+
 CONFIRMING_LOOKS = 6
 """So many looks a promotion that raised the weight is watched before the candidate is called stable: the judge needs four to fail."""
 
@@ -154,6 +157,17 @@ def landed(rollout: Rollout, *, live: Manifest) -> bool:
     # Where several services share the object, the other fence may be that of a neighbour who went back.
     is_alone = not sharing(rollout.service).exists()
     return is_alone or owned_parts(live, rollout=rollout) == owned_parts(document, rollout=rollout)
+
+
+def fence_for(rollout: Rollout, *, live: Manifest) -> str:
+    """Return the row's revision, above what an earlier rollout left on the object: a fence never comes twice.
+
+    Raises LostRace if anybody changed the row.
+    """
+    left = str(annotations_of(live).get(FENCE) or "")
+    if left.isdecimal() and len(left) <= _FENCE_DIGITS and int(left) >= rollout.revision:
+        change(rollout, event=None, revision=int(left) + 1)
+    return str(rollout.revision)
 
 
 def _begin_bake(rollout: Rollout, *, position: int, weight: int, at: datetime) -> None:

@@ -94,15 +94,16 @@ def note(
 
 
 def change(rollout: Rollout, *, event: Event | None, **fields: Any) -> None:
-    """Compare-and-set on the revision. Raises LostRace and leaves the instance as it was."""
+    """Compare-and-set on the revision, which goes up by one, or to ``revision``. Raises LostRace and leaves the instance as it was."""
     unchanged = Rollout.objects.filter(pk=rollout.pk, revision=rollout.revision)
-    if not unchanged.update(revision=F("revision") + 1, **fields):
+    following = fields.pop("revision", rollout.revision + 1)
+    if not unchanged.update(revision=following, **fields):
         text = _(
             "Rollout %(rollout)s changed while this was being done (%(what)s); look at it again and decide again."
         )
         what = said(word(event)) if event else _("note")
         raise LostRace(text % {"rollout": rollout, "what": what})
-    rollout.revision += 1
+    rollout.revision = following
     for name, value in fields.items():
         setattr(rollout, name, value)
 

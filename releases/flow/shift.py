@@ -19,10 +19,10 @@ from releases.domain.actor import Actor
 from releases.domain.decision import next_look
 from releases.domain.reasons import Reason
 from releases.domain.states import State
-from releases.flow.checking import Surroundings, findings_of, surroundings_of
-from releases.flow.content import Rendered, owned_parts, render_spec, with_candidate_subset
+from releases.flow.checking import Surroundings, findings_about, surroundings_of
+from releases.flow.content import owned_parts, render_spec, with_candidate_subset
 from releases.flow.look import drift_of, shared_surroundings, version_problem
-from releases.flow.mesh_write import put
+from releases.flow.mesh_write import fence_for, put
 from releases.flow.move import note
 from releases.models import Rollout
 from services.connections import mesh_of
@@ -55,7 +55,7 @@ def shift_traffic(rollout: Rollout, *, position: int, by: Actor, clock: Clock) -
     live = undrifted(rollout, mesh=mesh)
     document = render_spec(replace(step.traffic, candidate_weight=weight), live, rollout=rollout)
     if run is None or run.written is None or weight > run.written:
-        _prepare(rollout, document=document, position=position, mesh=mesh, by=by, clock=clock)
+        prepare(rollout, document=document, position=position, weight=weight, mesh=mesh, by=by, clock=clock)
     put(
         rollout,
         mesh=mesh,
@@ -82,7 +82,10 @@ def ensure_subset(rollout: Rollout, *, around: Surroundings, mesh: Mesh, by: Act
     """Add the candidate's subset to the DestinationRule, before the VirtualService names it. Nothing to add: no write."""
     service = rollout.service
     listed = {item["metadata"]["name"]: item for item in around[DESTINATION_RULE]}
-    rule = listed.get(service.destination_rule) or mesh.get(service.destination_rule_ref)
+    seen = listed.get(service.destination_rule)
+    if seen is not None and with_candidate_subset(seen, rollout=rollout) == seen:
+        return
+    rule = mesh.get(service.destination_rule_ref)  # the look is shared and may be some seconds old
     complete = with_candidate_subset(rule, rollout=rollout)
     if complete != rule:
         put(rollout, mesh=mesh, live=rule, document=complete, by=by, clock=clock)
@@ -97,26 +100,31 @@ def _marked(document: Manifest, *, live: Manifest, rollout: Rollout, position: i
         rollout=str(rollout),
         step=str(position + 1),
         fingerprint=rollout.fingerprint,
-        fence=rollout.revision,
+        fence=fence_for(rollout, live=live),
     )
 
 
-def _prepare(
-    rollout: Rollout, *, document: Manifest, position: int, mesh: Mesh, by: Actor, clock: Clock
+def prepare(
+    rollout: Rollout,
+    *,
+    document: Manifest,
+    position: int,
+    weight: int,
+    mesh: Mesh,
+    by: Actor,
+    clock: Clock,
 ) -> None:
     """Look at everything a larger weight relies on: image, checks, subset. Raises Held, NotYet, LostRace, MeshError."""
-    first = rollout.current_step is None
     service = rollout.service
+    first = rollout.current_step is None
     around = surroundings_of(service) if first else shared_surroundings(service, now=clock())
     if problem := version_problem(rollout, around=around):
         raise Held(Reason.VERSION_CHANGED, params={"problem": problem}, columns={"version_problem": problem})
-    rendered = Rendered(position=position, virtual_service=document, destination_rule=None)
-    findings = findings_of(rollout, rendered, surroundings=around)
+    findings = findings_about(rollout, virtual_service=document, weight=weight, surroundings=around)
     blocking = [f"{item.code}: {item.message}" for item in findings if item.severity is Severity.ERROR]
     if blocking:
         raise NotYet(Reason.WAITING_FOR_CHECKS, params={"step": position, "problem": " ".join(blocking[:3])})
-    if first:
-        ensure_subset(rollout, around=around, mesh=mesh, by=by, clock=clock)
+    ensure_subset(rollout, around=around, mesh=mesh, by=by, clock=clock)
 
 
 def _note_bake(rollout: Rollout, *, position: int, weight: int, clock: Clock) -> None:

@@ -28,6 +28,7 @@ from releases.domain.traffic_change import (
 from releases.flow.allowed import has_voted
 from releases.flow.authorize import Asker, asker_of
 from releases.flow.checking import baseline_of
+from releases.flow.closed import closed_sentence
 from releases.flow.shared_object import taken_by
 from releases.flow.traffic_change.allowed import check_change_event
 from releases.flow.traffic_change.content import (
@@ -36,7 +37,6 @@ from releases.flow.traffic_change.content import (
     leads_back,
     objects_of,
 )
-from releases.flow.traffic_change.gate import closed_sentence
 from releases.flow.traffic_change.request import CARRYING, live_rollout, within_bound
 from releases.models import Role, Rollout, TrafficChange, TrafficVote, User
 from releases.said import said_of

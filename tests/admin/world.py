@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.contrib.auth.models import Group
@@ -89,6 +90,11 @@ def _deployment(name: str, *, version: str) -> Manifest:
     }
 
 
+def on_the_grid(moment: datetime) -> datetime:
+    """Return the next instant at which every scrape interval begins: what fits into a step must not depend on the hour."""
+    return datetime.fromtimestamp(math.ceil(moment.timestamp() / 15) * 15, tz=UTC)
+
+
 @dataclass
 class World:
     """Everything a test needs. ``now`` is the worker's clock; only ``pulse`` moves it."""
@@ -105,7 +111,7 @@ class World:
     cluster: Cluster
     plan: RolloutPlan
     services: dict[str, Service] = field(default_factory=dict)
-    now: datetime = field(default_factory=database_now)
+    now: datetime = field(default_factory=lambda: on_the_grid(database_now()))
     error_ratio: float = 0.001
 
     def service(self, name: str) -> Service:

@@ -19,6 +19,8 @@ from tests.lab.kubeapi.process import REPOSITORY
 STORIES = "tests/faults/test_invariants.py::"
 POINTS = "tests/faults/test_ended_at_every_point.py"
 TABLE = "tests/faults/test_fault_table.py::"
+WRITES = "tests/flow/test_forward_writes.py::"
+BY_HAND = "tests/faults/test_change_ended_anywhere.py::"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +63,36 @@ MUTATIONS = (
         STORIES + "test_i3_a_vote_taken_back_stops_the_next_write",
     ),
     Mutation(
+        "I3",
+        "what is restored asks no calendar",
+        "releases/flow/drift.py",
+        "        _check_forward(rollout, clock=clock)\n",
+        "        pass\n",
+        WRITES + "TestRestore::test_what_gives_more_than_the_mesh_does_needs_an_open_calendar",
+    ),
+    Mutation(
         "I4",
         "a rollback leaves no fence",
         "releases/flow/conclude.py",
-        "return with_annotations(back, changes={FENCE: str(rollout.revision)}), note",
+        "return with_annotations(back, changes={FENCE: fence_for(rollout, live=live)}), note",
         "return with_annotations(back, changes={}), note",
         STORIES + "test_i4_a_write_begun_before_a_rollback_of_nothing_is_refused",
+    ),
+    Mutation(
+        "I4",
+        "a fence may come twice on one object",
+        "releases/flow/mesh_write.py",
+        "and int(left) >= rollout.revision:",
+        "and int(left) < 0:",
+        WRITES + "TestFences::test_a_rollback_in_the_middle_of_a_first_write_holds_in_each_rollout",
+    ),
+    Mutation(
+        "I5",
+        "a write by hand is told by nobody when its writer ended",
+        "releases/flow/traffic_change/landing.py",
+        "    if landed(change, live=live):\n",
+        "    if landed(change, live=live) and change.pk is None:\n",
+        BY_HAND + "test_a_change_that_ends_anywhere_is_written_and_told_once",
     ),
     Mutation(
         "I5",
@@ -97,9 +123,17 @@ MUTATIONS = (
         "I8",
         "an overdue step is taken however late",
         "releases/domain/decision.py",
-        "if facts.due_at and now - facts.due_at > facts.grace:",
-        "if facts.due_at and now - facts.due_at > 1000 * facts.grace:",
+        "if facts.due_at is None or now - facts.due_at <= facts.grace:",
+        "if facts.due_at is None or now - facts.due_at <= 1000 * facts.grace:",
         STORIES + "test_i8_after_a_long_outage_nothing_goes_on_without_a_person",
+    ),
+    Mutation(
+        "I8",
+        "a first step is begun however late",
+        "releases/domain/decision.py",
+        "return _overdue(facts, now, position=0) or _reason_not_to_begin(facts, now, position=0) or Shift(0)",
+        "return _reason_not_to_begin(facts, now, position=0) or Shift(0)",
+        WRITES + "TestOverdue::test_a_first_step_is_not_begun_long_after_its_time",
     ),
     Mutation(
         "I9",
@@ -108,6 +142,14 @@ MUTATIONS = (
         'enough = {Outcome.PASS, Outcome.INCONCLUSIVE} if policy.policy == "guard"',
         'enough = set(Outcome) if policy.policy == "guard"',
         TABLE + "test_a_prometheus_without_samples_is_no_data_and_never_a_pass",
+    ),
+    Mutation(
+        "I10",
+        "a freeze answers while a worker is in the middle of a pass",
+        "releases/flow/waiting.py",
+        "while held and time.monotonic() < deadline:",
+        "while held and time.monotonic() < 0:",
+        WRITES + "TestStops::test_a_freeze_answers_when_the_passes_that_had_begun_are_over",
     ),
     Mutation(
         "I10",

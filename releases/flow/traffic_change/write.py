@@ -18,11 +18,11 @@ from releases.clock import Clock
 from releases.domain import Blocked, DomainError, IllegalMove, LostRace, Stale
 from releases.domain.actor import Actor
 from releases.domain.traffic_change import ChangeEvent, ChangeState, change_target, settled_on
+from releases.flow.closed import closed_sentence
 from releases.flow.content import pair_of, with_candidate_subset
 from releases.flow.shared_object import refuse_taken
 from releases.flow.traffic_change.content import document_of, leads_back
 from releases.flow.traffic_change.decide import approval_problem_of
-from releases.flow.traffic_change.gate import closed_sentence
 from releases.flow.traffic_change.landing import landed, settle_untold, tell_if_landed, tell_write
 from releases.flow.traffic_change.move import move_change, store
 from releases.flow.traffic_change.request import CARRYING, live_rollout, refuse_blocked, refuse_live

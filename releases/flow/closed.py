@@ -1,4 +1,4 @@
-"""Whether the calendar lets a change of traffic go forward now. What leads back never asks."""
+"""Whether the calendar lets a person send more traffic forward now. What leads back never asks."""
 
 from __future__ import annotations
 
@@ -10,12 +10,16 @@ from django.utils.translation import gettext as _
 
 from releases.domain.calendar import answer
 from releases.flow.opening import calendar_of
+from releases.models import Rollout
 from services.models import Service
 
 
-def closed_sentence(service: Service, *, now: datetime) -> str:
-    """Say what closes the service to forward changes and until when, or return an empty text."""
-    found = answer(calendar_of(service, now=now), at=now)
+def closed_sentence(service: Service, *, now: datetime, rollout: Rollout | None = None) -> str:
+    """Say what closes the service to forward changes and until when, or return an empty text.
+
+    Freezes that were overridden for ``rollout`` do not count.
+    """
+    found = answer(calendar_of(service, now=now, rollout=rollout), at=now)
     if not found.closed:
         return ""
     name = found.by.name if found.by else ""
