@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from istio.documents import TrafficError
-from releases.clock import database_now
+from releases.clock import Clock, database_now
 from releases.domain import BadPlan, Stale
 from releases.domain.actor import Actor
 from releases.domain.fingerprint import digest, shown
@@ -113,13 +113,13 @@ def reject(rollout: Rollout, *, by: Actor, why: str) -> None:
         )
 
 
-def revoke(rollout: Rollout, *, by: Actor, why: str) -> None:
+def revoke(rollout: Rollout, *, by: Actor, why: str, clock: Clock) -> None:
     """Take one's own vote back: before the start the rollout waits again, while running it pauses. Never rolled back.
 
     Answers only when no worker is in the middle of a write. Raises LostRace after 15 s.
     """
     check_event(rollout, Event.REVOKE, by=by, now=database_now())
-    wait_for_lease(rollout, clock=database_now)
+    wait_for_lease(rollout, clock=clock)
     _take_back(rollout, by=by, why=why)
 
 

@@ -38,9 +38,7 @@ def promote(rollout: Rollout, *, by: Actor, clock: Clock) -> None:
     """
     mesh = mesh_of(rollout.service.cluster)
     live = undrifted(rollout, mesh=mesh)
-    document = without_ours(
-        ended(live, rollout=rollout, candidate_weight=100), service=rollout.service
-    )
+    document = without_ours(ended(live, rollout=rollout, candidate_weight=100), service=rollout.service)
     position = len(rollout.plan_value.steps)
     if not rollout.step_runs.filter(written=100).exists():
         prepare(rollout, document=document, position=position, weight=100, mesh=mesh, by=by, clock=clock)

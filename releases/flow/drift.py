@@ -18,7 +18,7 @@ from istio.sentence import message_of
 from istio.traffic import TrafficSpec
 from istio.weights import weights_of
 from releases.clock import Clock
-from releases.domain import Blocked, LostRace
+from releases.domain import Blocked, IllegalMove, LostRace
 from releases.domain.actor import Actor
 from releases.domain.reasons import Reason
 from releases.domain.states import Event

@@ -84,7 +84,7 @@ _EVENTS: dict[Event, _Run] = {
         row, by=by, fingerprint=fingerprint, why=why
     ),
     Event.REJECT: lambda row, by, why, _f, _w, _c: approve.reject(row, by=by, why=why),
-    Event.REVOKE: lambda row, by, why, _f, _w, _c: approve.revoke(row, by=by, why=why),
+    Event.REVOKE: lambda row, by, why, _f, _w, clock: approve.revoke(row, by=by, why=why, clock=clock),
     Event.START: lambda row, by, why, _f, _w, clock: intervene.start(row, by=by, why=why, clock=clock),
     Event.PAUSE: lambda row, by, why, _f, _w, clock: intervene.pause_by_hand(
         row, by=by, why=why, clock=clock
