@@ -195,7 +195,7 @@ class TestStops:
     def test_a_vote_is_taken_back_when_no_worker_is_in_the_middle_of_a_write(self, scene: Scene) -> None:
         rollout = self.leased(scene)
         held_until = rollout.leased_until
-        scene.by_hand(rollout, Event.REVOKE, scene.world.approver)
+        flow.perform(rollout, Event.REVOKE, by=actor(scene.world.approver), why="not now", clock=database_now)
         assert held_until is not None
         assert database_now() >= held_until
 

@@ -143,7 +143,9 @@ def test_metrics_that_come_back_in_time_let_it_go_on(scene: Scene) -> None:
 
 def test_a_split_that_does_not_arrive_stops_the_release(scene: Scene) -> None:
     scene.arrives = False
-    rollout = scene.rollout(at=State.APPROVED)
+    # The judge needs four scrapes with traffic at the least; a shorter first step would be over before.
+    plan = scene.plan([{"weight": weight, "bake_seconds": 40} for weight in (5, 100)])
+    rollout = scene.rollout(at=State.APPROVED, plan=plan)
     for _ in range(30):
         rollout = scene.pulse(rollout)
         if rollout.state in {State.PAUSED, State.ROLLED_BACK}:
