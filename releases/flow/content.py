@@ -131,6 +131,7 @@ def content_of(rollout: Rollout, *, baseline: dict[str, Manifest]) -> dict[str, 
             "changes_data": rollout.changes_data,
             "compatibility_note": rollout.compatibility_note,
         },
+        "judged": _judged(service),
         "policy": terms_of(service.policy).as_json(),
         "submitted_under": rollout.policy_terms,
         "standard_change": rollout.standard_change_id,
@@ -148,6 +149,18 @@ def content_of(rollout: Rollout, *, baseline: dict[str, Manifest]) -> dict[str, 
 def fingerprint_of(rollout: Rollout, *, baseline: dict[str, Manifest]) -> str:
     """Return the 64 hex digits that an approval binds itself to."""
     return digest(content_of(rollout, baseline=baseline))
+
+
+def _judged(service: Service) -> dict[str, Any]:
+    """What the service is judged by, and whether verdicts do anything: who loosens it loosens what was approved."""
+    columns = ("name", "kind", "role", "direction", "margin", "numerator", "denominator")
+    return {
+        "shadow": service.shadow,
+        "source": service.metrics_source,
+        "metrics": [
+            {name: getattr(metric, name) for name in columns} for metric in service.metrics.order_by("name")
+        ],
+    }
 
 
 def _version(version: Any) -> dict[str, Any]:

@@ -57,10 +57,10 @@ def let_a_day_pass(lab: RunningLab, rollout: Json) -> None:
         )
 
 
-def test_an_emergency_starts_at_once_is_told_to_everyone_and_reviewed_by_somebody_else(
-    visit: Visit, drafted: Any, portal: Portal, lab: RunningLab
+def test_an_emergency_starts_at_once_and_is_told_to_everyone(
+    visit: Visit, drafted: Any, portal: Portal
 ) -> None:
-    rollout, other = drafted("payment"), drafted("order")
+    rollout = drafted("payment")
     operator = visit("operator")
     page = operator.go(page_of(rollout))
     declare(page, service="payment", reason="Too short")
@@ -74,13 +74,12 @@ def test_an_emergency_starts_at_once_is_told_to_everyone_and_reviewed_by_somebod
     expect(banner).to_contain_text(WHY)
     expect(banner.get_by_role("button", name="Review it")).to_have_count(0)
     operator.shoot("emergency-1-declared")
-    portal.until(rollout, states={"running"}, seconds=20)
+    portal.until(rollout, states={"running"}, seconds=30)
 
     everyone = visit("auditor")
     seen = everyone.go("/")
-    expect(seen.get_by_role("listitem").filter(has_text="was released in an emergency")).to_contain_text(
-        "INC-7"
-    )
+    told = seen.get_by_role("listitem").filter(has_text="was released in an emergency")
+    expect(told.filter(has_text="INC-7").first).to_be_visible()
     expect(seen.get_by_role("row").filter(has_text="payment").get_by_text("Emergency")).to_be_visible()
     everyone.shoot("emergency-2-overview")
     seen = everyone.go(f"/rollouts/{rollout['id']}")
@@ -88,14 +87,25 @@ def test_an_emergency_starts_at_once_is_told_to_everyone_and_reviewed_by_somebod
     expect(note).to_contain_text("Somebody else reviews it by")
     assert everyone.barriers() == []
     expect(everyone.go("/admin/").get_by_text("for INC-7, declared by").first).to_be_visible()
+    portal.post(
+        f"rollouts/{rollout['id']}/review/", by="approver", outcome="justified", findings="It was down."
+    )
 
+
+def test_an_overdue_review_blocks_the_next_emergency_until_somebody_else_reviewed_it(
+    visit: Visit, drafted: Any, portal: Portal, lab: RunningLab
+) -> None:
+    rollout, other = drafted("payment"), drafted("order")
+    declared = {"emergency": True, "incident": "INC-8", "reason": WHY}
+    portal.post(f"rollouts/{rollout['id']}/submit/", by="operator", service_name="payment", **declared)
     let_a_day_pass(lab, rollout)
-    declare(operator.go(page_of(other)), service="order")
+    page = visit("operator").go(page_of(other))
+    declare(page, service="order")
     expect(page.get_by_text("is overdue; no other begins before it is done").first).to_be_visible()
     assert portal.get(f"rollouts/{other['id']}/")["state"] == "draft"
 
     approver = visit("approver")
-    review = approver.go("/").get_by_role("listitem").filter(has_text="was released in an emergency")
+    review = approver.go("/").get_by_role("listitem").filter(has_text="INC-8")
     expect(review).to_contain_text("The review was due at")
     review.get_by_role("link", name="Review it").click()
     approver.page.get_by_role("button", name="Review it").click()
@@ -103,13 +113,13 @@ def test_an_emergency_starts_at_once_is_told_to_everyone_and_reviewed_by_somebod
     dialog.get_by_label("Outcome").select_option("justified")
     dialog.get_by_label("Findings").fill("Payments were down; the fix was the only way.")
     dialog.get_by_role("button", name="Store the review").click()
-    expect(approver.page.get_by_role("note").filter(has_text="INC-7")).to_contain_text("Reviewed by")
+    expect(approver.page.get_by_role("note").filter(has_text="INC-8")).to_contain_text("Reviewed by")
     approver.shoot("emergency-3-reviewed")
     found = portal.get("audit/", rollout=rollout["id"], action="review_emergency")["results"]
     assert [event["actor"] for event in found] == ["approver"]
 
-    declared = {"emergency": True, "service_name": "order", "incident": "INC-7", "reason": WHY}
-    assert portal.post(f"rollouts/{other['id']}/submit/", by="operator", **declared)["state"] == "approved"
+    begun = portal.post(f"rollouts/{other['id']}/submit/", by="operator", service_name="order", **declared)
+    assert begun["state"] == "approved"
     portal.post(f"rollouts/{other['id']}/review/", by="approver", outcome="justified", findings="Part of it.")
 
 

@@ -13,7 +13,7 @@ from releases.domain import Stale
 from releases.domain.states import State
 from releases.flow.approve import approval_problem
 from releases.models import AuditEvent, Rollout
-from services.models import Policy, Service, Version
+from services.models import Metric, Policy, Service, Version
 from tests.admin.world import World
 from tests.flow.voting import approve, fresh
 
@@ -59,6 +59,13 @@ FLIPS: dict[str, Flip] = {
     ),
     "the impact": lambda row: Rollout.objects.filter(pk=row.pk).update(impact="none"),
     "the compatibility note": lambda row: Rollout.objects.filter(pk=row.pk).update(changes_data=True),
+    "shadow mode": lambda row: Service.objects.filter(pk=row.service_id).update(shadow=True),
+    "where requests are counted": lambda row: Service.objects.filter(pk=row.service_id).update(
+        metrics_source="spring_boot"
+    ),
+    "a metric it is judged by": lambda row: row.service.metrics.add(
+        Metric.objects.create(name="refunds", kind="ratio", role="guard", direction="lower", margin=0.5)
+    ),
     "the policy's number": lambda row: Policy.objects.filter(pk=row.service.policy_id).update(number=9),
     "the approvals needed": lambda row: Policy.objects.filter(pk=row.service.policy_id).update(
         approvals_needed=2
