@@ -11,7 +11,7 @@ from django.db import models, transaction
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from releases.domain import BadPlan
+from releases.domain import BadPlan, NotAllowed
 from releases.domain.actor import Actor
 from releases.domain.roles import Action, RoleName, are_apart
 from releases.flow.attempts import attempt
@@ -75,7 +75,14 @@ def check_powers_apart(user: User, *, and_also: Collection[RoleName] = (), but: 
 
 
 def _check_belonging(account: User) -> None:
-    """A service account belongs to a person, who belongs to nobody; it brings its roles along."""
+    """A service account belongs to a person, who belongs to nobody, and stays theirs; it brings its roles along."""
+    stored = User.objects.filter(pk=account.pk).values_list("belongs_to", flat=True).first()
+    if stored is not None and stored != account.belongs_to_id:
+        raise NotAllowed(
+            _(
+                "A service account stays its person's: switch this one off and make another, so that one person stays one."
+            )
+        )
     owner = account.belongs_to
     if owner is None:
         return
