@@ -132,7 +132,7 @@ class ServiceViewSet(CatalogueViewSet[Service]):
         return Response(AllBackSerializer(answer, context={"request": request}).data)
 
     @extend_schema(parameters=[RangeInput], responses={200: SeriesSerializer}, filters=False)
-    @action(detail=True, url_path="metrics")
+    @action(detail=True, url_path="metrics", reaches_out=True)
     def series(self, request: Request, pk: int) -> Response:
         """The figures of every version over the last ``seconds``, one point each ``step`` seconds."""
         asked = RangeInput(data=request.query_params)

@@ -60,6 +60,10 @@ def test_every_operation_says_how_it_refuses(schema: dict[str, Any]) -> None:
             assert header is (method == "post"), (path, method)
 
 
+def test_figures_over_time_may_find_prometheus_away(schema: dict[str, Any]) -> None:
+    assert "502" in schema["paths"]["/api/v1/services/{id}/metrics/"]["get"]["responses"]
+
+
 def test_the_schema_is_served_to_whoever_may_read(world: World, bearer: Bearer) -> None:
     assert APIClient().get("/api/v1/schema/").status_code == 401
     answer = bearer(world.viewer).get("/api/v1/schema/?format=json")

@@ -13243,6 +13243,14 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
         };
     };
     services_route_create: {
