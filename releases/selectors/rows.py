@@ -87,7 +87,8 @@ def reviews_overdue(*, now: datetime) -> QuerySet[EmergencyRelease]:
 def emergencies() -> QuerySet[EmergencyRelease]:
     """Return the emergency releases that are live or not reviewed yet, the next review first."""
     rows = EmergencyRelease.objects.filter(Q(reviewed_at=None) | Q(rollout__state__in=LIVE))
-    return rows.select_related("rollout__service", "rollout__candidate", "declared_by").order_by("due_at")
+    joined = rows.select_related("rollout__service", "rollout__candidate", "declared_by")
+    return joined.defer("rollout__baseline", "rollout__last_written", "rollout__writing").order_by("due_at")
 
 
 def reviews_waiting_for(user: User) -> list[EmergencyRelease]:
