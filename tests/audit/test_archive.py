@@ -21,7 +21,8 @@ from releases.clock import database_now
 from releases.domain.actor import Actor, Channel
 from releases.domain.verifier import GENESIS, verify
 from releases.flow import record as recording
-from releases.flow.verify import lines_of, own_heads, signing_public_key
+from releases.flow.kept_heads import own_heads, signing_public_key
+from releases.flow.verify import lines_of
 from releases.models import AuditArchive, AuditEvent, guards
 from tests.admin.world import World, actor
 
