@@ -14,6 +14,7 @@ from rest_framework.test import APIClient
 
 from releases.domain.roles import RoleName
 from releases.models import AuditEvent, Freeze, FreezeOverride, Proposal, Role, Rollout, User
+from services.models import Policy
 from tests.api.conftest import World, add_person, approved, pending
 
 Bearer = Callable[..., APIClient]
@@ -225,7 +226,10 @@ def test_an_override_takes_a_permission_a_reason_and_a_second_person(
     asked = operator.post(url, body, format="json")
     assert asked.status_code == 202
     assert not FreezeOverride.objects.exists()
-    approver.post(f"{URL}proposals/{asked.json()['id']}/approve/", {}, format="json")
+    agree = f"{URL}proposals/{asked.json()['id']}/approve/"
+    assert approver.post(agree, {}, format="json").status_code == 403, "the policy accepts no token"
+    Policy.objects.update(token_approval_allowed=True)
+    approver.post(agree, {}, format="json")
     assert FreezeOverride.objects.get().agreed_by == world.approver
 
 
