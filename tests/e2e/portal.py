@@ -62,18 +62,27 @@ class Portal:
 
     def draft(self, service: str, *, plan: str, reason: str = "Faster pages.") -> Json:
         """Write a request down, as the requester, and leave it a draft."""
-        stable = self.get("services/", name=service)["results"][0]["stable"]["name"]
+        stable = self.stable(service)
         return self.post(
             "rollouts/",
             by="requester",
             service=service,
-            candidate="v2" if stable == "v1" else "v1",
+            candidate=self.candidate(service),
             plan=plan,
             reason=reason,
             impact="Everybody who shops.",
             test_evidence="All suites passed on the same image.",
             rollback_note=f"All traffic back to {stable}; no data was changed.",
         )
+
+    def stable(self, service: str) -> str:
+        """Return the version that has the traffic when nothing is going on: an earlier story may have changed it."""
+        name: str = self.get("services/", name=service)["results"][0]["stable"]["name"]
+        return name
+
+    def candidate(self, service: str) -> str:
+        """Return the other one of v1 and v2."""
+        return "v2" if self.stable(service) == "v1" else "v1"
 
     def approve(self, rollout: Json) -> Json:
         """Approve it as the approver, for the fingerprint it has."""

@@ -98,7 +98,9 @@ def _experiment(portal: Portal) -> Json:
 def _train(portal: Portal) -> Json:
     """Leave it a draft: a service has one live rollout, and the other scenes need theirs."""
     plan = portal.plan("e2e train", steps=[(10, 600), (100, 600)])
-    members = [{"service": name, "candidate": "v2", "plan": plan} for name in ("order", "product")]
+    members = [
+        {"service": name, "candidate": portal.candidate(name), "plan": plan} for name in ("order", "product")
+    ]
     return portal.post("trains/", by="requester", name="checkout", members=members, **SAID)
 
 

@@ -81,7 +81,9 @@ def test_a_requester_sees_why_the_decision_is_somebody_elses(visit: Visit, asked
     page = requester.go(f"/admin/releases/rollout/{rollout['id']}/change/")
     approve = page.get_by_role("button", name="Approve")
     expect(approve).to_have_attribute("aria-disabled", "true")
-    expect(approve).to_have_accessible_description("This needs one of these roles on product: approver.")
+    expect(approve).to_have_accessible_description(
+        "You asked for this rollout, so somebody else has to decide."
+    )
     approve.focus()
     expect(approve).to_be_focused()
     approve.click(force=True)
