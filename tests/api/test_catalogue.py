@@ -9,7 +9,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from releases.models import AuditEvent
-from services.models import Service
+from services.models import Policy, Service
 from tests.api.conftest import World, add_service
 
 Bearer = Callable[..., APIClient]
@@ -57,13 +57,15 @@ def test_a_requester_changes_nothing(world: World, bearer: Bearer, noun: str, bo
 def test_a_policy_administrator_proposes_and_somebody_else_changes_a_policy(
     world: World, bearer: Bearer
 ) -> None:
+    Policy.objects.update(token_approval_allowed=True)
     path = f"/api/v1/policies/{world.policy.pk}/"
     assert bearer(world.operator).patch(path, {"approvals_needed": 2}).status_code == 403
     changed = bearer(world.policy_administrator).patch(path, {"approvals_needed": 2})
     assert changed.status_code == 202
     assert (changed.json()["approvals_needed"], changed.json()["number"]) == (1, 1)
     proposal = changed.json()["open_proposals"][0]["id"]
-    bearer(world.approver).post(f"/api/v1/proposals/{proposal}/approve/", {})
+    agreed = bearer(world.approver).post(f"/api/v1/proposals/{proposal}/approve/", {})
+    assert agreed.status_code == 200, agreed.json()
     now = bearer(world.viewer).get(path).json()
     assert (now["approvals_needed"], now["number"], now["open_proposals"]) == (2, 2, [])
 

@@ -37,7 +37,12 @@ def test_a_service_without_a_rollout_has_its_split_and_figures(world: World, bea
     assert 0.9 < row["metrics"]["v1"]["success_ratio"] < 1
     assert len(row["spark"]["v1"]) >= 10
     assert (row["rollout"], row["last_rollout"], body["attention"]) == (None, None, [])
-    assert body["health"][0] == {"name": "Database", "ok": True, "detail": body["health"][0]["detail"]}
+    assert body["health"][0] == {
+        "id": "database",
+        "name": "Database",
+        "ok": True,
+        "detail": body["health"][0]["detail"],
+    }
 
 
 def test_a_service_without_data_has_no_figures(world: World, bearer: Bearer) -> None:

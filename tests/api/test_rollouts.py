@@ -30,6 +30,7 @@ def test_a_request_by_names_makes_a_draft(world: World, bearer: Bearer) -> None:
         "title": "",
         "namespace": "shop",
         "cluster": "lab",
+        "shadow": False,
     }
     assert body["why"]
 

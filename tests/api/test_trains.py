@@ -62,7 +62,7 @@ def test_a_train_says_what_this_person_may_do_and_why_not(
     requester.post(f"{path}submit/", {"reason": "Ready."})
     mine = {one["slug"]: one for one in requester.get(path).json()["allowed_events"]}
     assert (mine["approve"]["allowed"], mine["withdraw"]["allowed"]) == (False, True)
-    assert mine["approve"]["why"] == "This needs one of these roles on product: approver."
+    assert mine["approve"]["why"] == "You asked for this rollout, so somebody else has to decide."
     theirs = {one["slug"]: one for one in bearer(world.approver).get(path).json()["allowed_events"]}
     assert (theirs["approve"]["allowed"], theirs["withdraw"]["allowed"]) == (True, False)
     assert "requester" in theirs["withdraw"]["why"]

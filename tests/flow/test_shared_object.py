@@ -79,7 +79,7 @@ def test_of_two_that_ask_at_once_the_second_is_refused(
         monkeypatch.undo()
         shared.by_hand(other, Event.SUBMIT, shared.world.requester)
 
-    monkeypatch.setattr("releases.flow.request.refuse_taken", look_then_lose)
+    monkeypatch.setattr("releases.flow.allowed.refuse_taken", look_then_lose)
     with pytest.raises(IllegalMove, match="of order is going on"):
         shared.by_hand(mine, Event.SUBMIT, shared.world.requester)
     states = {row.pk: row.state for row in Rollout.objects.all()}
