@@ -93,7 +93,7 @@ def test_a_worker_killed_in_the_middle_of_a_step_skips_and_repeats_nothing(
     assert weir.facts["processes"]["worker"] != killed
     ended = portal.until(rollout, states={"completed", "rolled_back", "paused"}, seconds=2 * STEP_SECONDS)
     assert ended["state"] == "completed", ended["why"]
-    assert payment_weights(weir, subset=rollout["candidate"]["name"]) == [*WEIGHTS, 100]
+    assert payment_weights(weir, rollout=rollout) == [*WEIGHTS, 100]
 
 
 def test_a_weight_edited_with_kubectl_stops_a_rollout(
@@ -110,17 +110,22 @@ def test_a_weight_edited_with_kubectl_stops_a_rollout(
     assert (paused["state"], paused["reason_code"]) == ("paused", "drifted"), paused["why"]
     portal.post(f"rollouts/{rollout['id']}/rollback/", by="operator", reason="Somebody else is at it.")
     portal.until(rollout, states={"rolled_back"}, seconds=STEP_SECONDS)
-    assert payment_weights(weir, subset=rollout["candidate"]["name"])[-1] == 0
+    assert payment_weights(weir, rollout=rollout)[-1] == 0
 
 
-def payment_weights(lab: RunningLab, *, subset: str) -> list[int]:
-    """Return the subset's weight after each write of Weir's that changed payment's routes, oldest first."""
+def payment_weights(lab: RunningLab, *, rollout: Json) -> list[int]:
+    """Return the candidate's weight after each write of Weir's to payment's routes since the rollout's first, oldest first."""
     query = "verb=update&kind=VirtualService"
     records: list[Any] = httpx.get(f"{lab.facts['writes']}?{query}", timeout=15, trust_env=False).json()
-    return [
-        int(one.get("weight", 100))
+    changes = [
+        record["body"]
         for record in records
         if record["name"] == "payment" and record["before"] != record["after"] and not record["dry_run"]
-        for one in record["body"]["spec"]["http"][-1]["route"]
-        if one["destination"]["subset"] == subset
+    ]
+    marks = [(body["metadata"].get("annotations") or {}).get("weir.dev/rollout") for body in changes]
+    return [
+        int(one.get("weight", 100))
+        for body in changes[marks.index(rollout["number"]) :]
+        for one in body["spec"]["http"][-1]["route"]
+        if one["destination"]["subset"] == rollout["candidate"]["name"]
     ]
