@@ -1,7 +1,7 @@
 """Words within the texts of audit events: a trigram index on PostgreSQL. SQLite, for a first look, reads the rows.
 
 The expressions are those Django writes for ``icontains`` (``selectors.events_that_mention``). Where the migrating role may not
-create the extension, or its files are not installed, the search works without the index, and ``check --deploy`` says so.
+create the extension, or its files are not installed, the search works without the index, slower.
 """
 
 from django.db import ProgrammingError, migrations
