@@ -120,6 +120,7 @@ def revoke(rollout: Rollout, *, by: Actor, why: str, clock: Clock) -> None:
     """
     check_event(rollout, Event.REVOKE, by=by, now=database_now())
     wait_for_lease(rollout, clock=clock)
+    check_event(rollout, Event.REVOKE, by=by, now=database_now())  # whoever had the lease may have voided it
     _take_back(rollout, by=by, why=why)
 
 

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from istio.checks import Finding, Severity
 from istio.documents import WEIR_ANNOTATION, TrafficError, annotations_of
 from istio.marks import FENCE, with_annotations
-from istio.mesh import Manifest
+from istio.mesh import Manifest, MeshError
 from istio.sentence import message_of
 from istio.traffic import TrafficSpec
 from istio.weights import weights_of
@@ -53,8 +53,12 @@ def restore(rollout: Rollout, *, by: Actor, why: str, clock: Clock) -> None:
     live = mesh.get(rollout.service.virtual_service_ref)
     from_live = {"written_over": drift_of(rollout, live=live)}
     document = _ours(rollout, live=live)
-    if _gives_more(document, live=live, rollout=rollout):
-        _check_forward(rollout, clock=clock)
+    try:
+        if _gives_more(document, live=live, rollout=rollout):
+            _check_forward(rollout, clock=clock)
+    except (IllegalMove, MeshError):
+        change(rollout, event=None, leased_until=None)  # refused: the worker's guards look on at once
+        raise
     put(rollout, mesh=mesh, live=live, document=document, by=by, clock=clock)
     _tell_restored(rollout, by=by, why=why, after=from_live, clock=clock)
 

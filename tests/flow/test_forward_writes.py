@@ -122,6 +122,8 @@ class TestRestore:
         with pytest.raises(IllegalMove, match="frozen"):
             scene.by_hand(rollout, Event.RESTORE)
         assert scene.weight(rollout) == 0
+        rollout.refresh_from_db()
+        assert rollout.leased_until is None, "a refusal must not keep the worker's guards away"
 
     def test_what_gives_more_than_the_mesh_does_needs_the_votes(self, scene: Scene) -> None:
         rollout = self.drifted_to_nothing(scene)
@@ -198,6 +200,20 @@ class TestStops:
         flow.perform(rollout, Event.REVOKE, by=actor(scene.world.approver), why="not now", clock=database_now)
         assert held_until is not None
         assert database_now() >= held_until
+
+    def test_a_vote_that_was_voided_while_the_door_waited_is_not_taken_back(self, scene: Scene) -> None:
+        rollout = self.leased(scene)
+
+        def voided_meanwhile(_seconds: float) -> None:
+            rollout.approvals.update(voided_at=database_now())
+            Rollout.objects.filter(pk=rollout.pk).update(leased_until=None)
+
+        with patch("releases.flow.waiting.time.sleep", voided_meanwhile), pytest.raises(IllegalMove):
+            flow.perform(
+                rollout, Event.REVOKE, by=actor(scene.world.approver), why="not now", clock=database_now
+            )
+        rollout.refresh_from_db()
+        assert rollout.state == State.RUNNING
 
     def test_a_freeze_answers_when_the_passes_that_had_begun_are_over(self, scene: Scene) -> None:
         rollout = self.leased(scene)
