@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
@@ -13,13 +14,21 @@ from services.models import Service
 
 MAX_SECONDS = 7 * 24 * 3600
 MAX_POINTS = 2000
+# A caller's clock may be ahead by as much.
+SKEW_SECONDS = 60
 
 
 class RangeInput(serializers.Serializer[Any]):
-    """How far back, and how far apart the points are; both in seconds."""
+    """How far back, and how far apart the points are, both in seconds; ``until`` in epoch seconds, now if left out."""
 
     seconds = serializers.IntegerField(min_value=60, max_value=MAX_SECONDS, default=900)
     step = serializers.IntegerField(min_value=1, max_value=3600, default=15)
+    until = serializers.IntegerField(min_value=MAX_SECONDS, required=False)
+
+    def validate_until(self, value: int) -> int:
+        if value > timezone.now().timestamp() + SKEW_SECONDS:
+            raise serializers.ValidationError(_("That is in the future; nothing has been measured there."))
+        return value
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if attrs["seconds"] / attrs["step"] > MAX_POINTS:
@@ -38,6 +47,12 @@ class SeriesSerializer(serializers.Serializer[Any]):
             child=serializers.ListField(child=serializers.ListField(child=serializers.FloatField()))
         )
     )
+
+
+def end_of(asked: dict[str, Any]) -> datetime:
+    """Return the end of a range that ``RangeInput`` has found valid."""
+    until = asked.get("until")
+    return timezone.now() if until is None else datetime.fromtimestamp(until, tz=UTC)
 
 
 def figures_over_time(

@@ -7,7 +7,6 @@ from typing import Any
 import django_filters
 from django.contrib.auth.models import Group
 from django.db.models import QuerySet
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -27,7 +26,7 @@ from releases.api.routing import (
     request_like,
     routed,
 )
-from releases.api.series import RangeInput, SeriesSerializer, figures_over_time
+from releases.api.series import RangeInput, SeriesSerializer, end_of, figures_over_time
 from releases.api.traffic import TrafficSerializer
 from releases.api.traffic_changes import version_of
 from releases.api.versions import VersionRefSerializer
@@ -134,9 +133,10 @@ class ServiceViewSet(CatalogueViewSet[Service]):
     @extend_schema(parameters=[RangeInput], responses={200: SeriesSerializer}, filters=False)
     @action(detail=True, url_path="metrics", reaches_out=True)
     def series(self, request: Request, pk: int) -> Response:
-        """The figures of every version over the last ``seconds``, one point each ``step`` seconds."""
+        """The figures of every version over ``seconds`` up to ``until`` (now), one point each ``step`` seconds."""
         asked = RangeInput(data=request.query_params)
         asked.is_valid(raise_exception=True)
         step, seconds = asked.validated_data["step"], asked.validated_data["seconds"]
-        versions = figures_over_time(self.get_object(), end=timezone.now(), seconds=seconds, step=step)
+        end = end_of(asked.validated_data)
+        versions = figures_over_time(self.get_object(), end=end, seconds=seconds, step=step)
         return Response(SeriesSerializer({"step": step, "versions": versions}).data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -87,12 +88,30 @@ def test_figures_come_per_version_oldest_first(world: World, bearer: Bearer) -> 
 
 
 @pytest.mark.parametrize(
-    "query", ["seconds=0", "seconds=ten", "seconds=99999999", "step=0", "seconds=604800&step=1"]
+    "query",
+    [
+        "seconds=0",
+        "until=9999999999",
+        "until=yesterday",
+        "until=1",
+        "seconds=ten",
+        "seconds=99999999",
+        "step=0",
+        "seconds=604800&step=1",
+    ],
 )
 def test_a_range_has_limits(world: World, bearer: Bearer, query: str) -> None:
     answer = bearer(world.viewer).get(f"/api/v1/services/{world.service.pk}/metrics/?{query}")
     assert answer.status_code == 400
-    assert answer.json()["errors"][0]["attr"] in {"seconds", "step"}
+    assert answer.json()["errors"][0]["attr"] in {"seconds", "step", "until"}
+
+
+def test_figures_of_a_time_past_end_there(world: World, bearer: Bearer) -> None:
+    until = int(time.time()) - 120
+    query = f"seconds=120&step=60&until={until}"
+    answer = bearer(world.viewer).get(f"/api/v1/services/{world.service.pk}/metrics/?{query}")
+    times = [at for at, _ in answer.json()["versions"]["v1"]["rps"]]
+    assert until - 180 <= times[0] < times[-1] <= until
 
 
 def test_prometheus_away_is_502_for_figures(world: World, bearer: Bearer) -> None:

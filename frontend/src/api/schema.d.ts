@@ -1258,7 +1258,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description The figures of every version over the last ``seconds``, one point each ``step`` seconds. */
+        /** @description The figures of every version over ``seconds`` up to ``until`` (now), one point each ``step`` seconds. */
         get: operations["services_metrics_retrieve"];
         put?: never;
         post?: never;
@@ -13178,6 +13178,7 @@ export interface operations {
             query?: {
                 seconds?: number;
                 step?: number;
+                until?: number;
             };
             header?: never;
             path: {

@@ -68,6 +68,12 @@ export interface Words {
   f: Format
 }
 
+/** The part of the time that is drawn, in ms. */
+export interface Shown {
+  from: number
+  until: number
+}
+
 /** What decides: the margins of the catalogue, and the edge that the newest verdict counted slow requests by, in ms. */
 export interface Judged {
   metrics: readonly Metric[]
@@ -75,22 +81,22 @@ export interface Judged {
 }
 
 /** Every figure the service has, business figures first, in reading order. */
-export function compare(series: Series, names: Names, judged: Judged, words: Words): ChartSpec[] {
+export function compare(series: Series, names: Names, judged: Judged, words: Words, shown: Shown): ChartSpec[] {
+  const requests = counted(series, names, words, shown)
   return ALL.flatMap((figure) => {
     const lines = linesOf(series, figure, names)
     if (!lines.length && KPI_ORDER.includes(figure)) return []
     const chart = chartOf(figure, lines, judged, words)
-    return [
-      OF_REQUESTS.includes(figure) ? { ...chart, note: [chart.note, counted(series, names, words)].filter(Boolean).join(' · ') } : chart,
-    ]
+    return [OF_REQUESTS.includes(figure) ? { ...chart, note: [chart.note, requests].filter(Boolean).join(' · ') } : chart]
   })
 }
 
-/** How many requests the figures rest on, each version for itself: rates times the time they stand for. */
-function counted(series: Series, names: Names, { t, f }: Words): string {
+/** How many requests the figures on show rest on, each version for itself: rates times the time they stand for. */
+function counted(series: Series, names: Names, { t, f }: Words, { from, until }: Shown): string {
   return linesOf(series, 'rps', names)
     .map((line) => {
-      const count = line.points.reduce((sum, [, rate]) => sum + ((rate ?? 0) * series.stepMs) / 1000, 0)
+      const shown = line.points.filter(([at]) => at >= from && at <= until)
+      const count = shown.reduce((sum, [, rate]) => sum + ((rate ?? 0) * series.stepMs) / 1000, 0)
       return t('figure.requests', { name: line.name, n: f.count(Math.round(count)) })
     })
     .join(', ')
@@ -157,7 +163,7 @@ function limitOf(figure: Figure, lines: readonly Line[], { metrics, slowBeyondMs
 /** Each step as a band of the time axis, and what came before the first. */
 export function stepBands(
   rollout: Pick<RolloutPage, 'steps' | 'endedAt' | 'startedAt'> | null,
-  range: { from: number; until: number },
+  range: Shown,
   { t, f }: Words,
 ): Band[] {
   const begun = (rollout?.steps ?? []).filter((step) => step.startedAt !== null)

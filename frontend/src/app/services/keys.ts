@@ -3,5 +3,6 @@ export const serviceKeys = {
   all: ['services'] as const,
   detail: (id: number | null) => [...serviceKeys.all, id] as const,
   traffic: (id: number | null) => [...serviceKeys.detail(id), 'traffic'] as const,
-  series: (id: number | null, seconds: number, step: number) => [...serviceKeys.detail(id), 'series', seconds, step] as const,
+  series: (id: number | null, range: { seconds: number; step: number; until?: number }) =>
+    [...serviceKeys.detail(id), 'series', range] as const,
 }

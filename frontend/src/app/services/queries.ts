@@ -32,9 +32,9 @@ export function useTraffic(id: Id, names: MaybeRefOrGetter<Names>, live: MaybeRe
   return { ...query, data: computed(() => (query.data.value ? trafficFromApi(query.data.value, toValue(names)) : undefined)) }
 }
 
-export function useSeries(id: Id, range: MaybeRefOrGetter<{ seconds: number; step: number }>, live: MaybeRefOrGetter<boolean>) {
+export function useSeries(id: Id, range: MaybeRefOrGetter<{ seconds: number; step: number; until?: number }>, live: MaybeRefOrGetter<boolean>) {
   return useQuery({
-    queryKey: computed(() => serviceKeys.series(toValue(id), toValue(range).seconds, toValue(range).step)),
+    queryKey: computed(() => serviceKeys.series(toValue(id), toValue(range))),
     queryFn: async () => {
       const params = { path: { id: toValue(id) ?? 0 }, query: toValue(range) }
       return seriesFromApi(await answer(api.GET('/api/v1/services/{id}/metrics/', { params })))

@@ -42,10 +42,25 @@ export function settled(seconds: number): number {
   return Math.min(LONGEST, Math.ceil(seconds / grain) * grain)
 }
 
-/** What is drawn of a rollout that has ended: from shortly before its start until shortly after its end. */
-export function windowOf(range: RangeName, rollout: Pick<RolloutPage, 'startedAt' | 'endedAt'> | null, now: number, seconds: number) {
-  if (range !== 'rollout' || rollout?.startedAt == null) return { from: now - seconds * 1000, until: now }
-  const until = rollout.endedAt ?? now
-  const lead = Math.max(15_000, (until - rollout.startedAt) * 0.08)
-  return { from: Math.max(now - LONGEST * 1000, rollout.startedAt - lead), until: Math.min(now, until + (rollout.endedAt ? lead : 0)) }
+type Span = Pick<RolloutPage, 'startedAt' | 'endedAt'> | null
+
+/** What is drawn, in ms: of a rollout that has ended, from shortly before its start until shortly after its end. */
+export function windowOf(range: RangeName, rollout: Span, now: number): { from: number; until: number } {
+  if (range !== 'rollout' || rollout?.startedAt == null) return { from: now - secondsOf(range, rollout, now) * 1000, until: now }
+  const end = rollout.endedAt ?? now
+  const lead = Math.max(15_000, (end - rollout.startedAt) * 0.08)
+  const until = Math.min(now, end + (rollout.endedAt ? lead : 0))
+  return { from: Math.max(until - LONGEST * 1000, rollout.startedAt - lead), until }
+}
+
+/** What the API is asked for, in seconds: a rollout that is over has an end of its own, and so as many points as a live one. */
+export function askedOf(range: RangeName, rollout: Span, now: number): { seconds: number; step: number; until?: number } {
+  const { from, until } = windowOf(range, rollout, now)
+  if (until < now) {
+    const seconds = Math.min(LONGEST, Math.max(60, Math.ceil((until - from) / 1000)))
+    const step = stepOf(seconds)
+    return { seconds: Math.min(LONGEST, seconds + step), step, until: Math.ceil(until / 1000) }
+  }
+  const seconds = settled(secondsOf(range, rollout, now))
+  return { seconds, step: stepOf(seconds) }
 }

@@ -3,7 +3,7 @@ import { rolloutDetailFromApi } from '@/app/rollouts/rollout'
 import { createFormat } from '@/format'
 import { rollout, SERVICES } from '../../../dev/mock-shop'
 import { compare, stepBands } from './compare'
-import { secondsOf, settled, stepOf, windowOf } from './ranges'
+import { askedOf, secondsOf, settled, stepOf, windowOf } from './ranges'
 import { linesOf, linksOf, metricFromApi, seriesFromApi, serviceFromApi, withGaps } from './service'
 
 const NAMES = { stable: 'v1', candidate: 'v2' }
@@ -54,8 +54,18 @@ describe('series', () => {
   })
 })
 
+describe('sample sizes', () => {
+  const rates = seriesFromApi({ step: 15, versions: { v1: { rps: points(2), p95_ms: points(80) } } })
+  const note = (from: number): string | undefined =>
+    compare(rates, NAMES, { metrics: [], slowBeyondMs: null }, words, { from, until: 30_000 }).find((chart) => chart.key === 'p95_ms')?.note
+  test('only what is on show is counted', () => {
+    expect(note(0)).toContain('"n":"90"')
+    expect(note(20_000)).toContain('"n":"30"')
+  })
+})
+
 describe('charts', () => {
-  const charts = compare(series, NAMES, { metrics: [metric], slowBeyondMs: 250 }, words)
+  const charts = compare(series, NAMES, { metrics: [metric], slowBeyondMs: 250 }, words, { from: 0, until: 30_000 })
 
   test('business figures only where the service has them, the mesh’s always', () => {
     const keys = ['payment_success_ratio', 'success_ratio', 'error_ratio', 'p50_ms', 'p95_ms', 'p99_ms', 'rps']
@@ -94,10 +104,18 @@ describe('ranges', () => {
   })
   test('no range is longer than the API keeps', () => expect(settled(secondsOf('rollout', { startedAt: 0 }, 1e12))).toBe(604_800))
   test('a rollout that ended is shown with a margin on both sides', () => {
-    const window = windowOf('rollout', { startedAt: 1_000_000, endedAt: 2_000_000 }, 9_000_000, 9_000)
+    const window = windowOf('rollout', { startedAt: 1_000_000, endedAt: 2_000_000 }, 9_000_000)
     expect(window.from).toBeLessThan(1_000_000)
     expect(window.until).toBeGreaterThan(2_000_000)
     expect(window.until).toBeLessThan(3_000_000)
+  })
+  test('a rollout that ended weeks ago is asked for as finely as on its day', () => {
+    const day = 86_400_000
+    const asked = askedOf('rollout', { startedAt: day, endedAt: day + 300_000 }, 30 * day)
+    expect(asked.step).toBe(5)
+    expect(asked.until).toBeGreaterThan(86_700)
+    expect(asked.until).toBeLessThan(86_800)
+    expect(asked.seconds).toBeLessThan(400)
   })
 })
 
