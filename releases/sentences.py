@@ -18,7 +18,7 @@ from istio.mesh import VIRTUAL_SERVICE, Manifest
 from istio.routes import is_managed, sections_of
 from istio.weights import weights_of
 from releases.domain.reasons import Reason
-from releases.models import AuditEvent, Rollout, Verdict
+from releases.models import AuditEvent, Proposal, Rollout, Verdict
 from releases.verdicts import judgement_sentence
 from services.models import Service
 
@@ -67,20 +67,38 @@ def audit_sentence(event: AuditEvent) -> str:
 
 def _done_to_a_row(event: AuditEvent) -> str:
     """Say what was done to a row of the catalogue, the calendar or the people: verb and kind."""
+    verb, _underscore, kind = event.action.partition("_")
+    if kind in Proposal.Kind:
+        return _proposed(verb, kind=Proposal.Kind(kind), event=event)
     verbs = {
         "create": _("Created: %(kind)s"),
         "change": _("Changed: %(kind)s"),
         "save": _("Saved: %(kind)s"),
         "delete": _("Deleted: %(kind)s"),
-        "propose": _("Proposed a change: %(kind)s"),
     }
-    template = verbs.get(event.action.partition("_")[0])
+    template = verbs.get(verb)
     if template is None:
         return event.action.replace("_", " ")
     named = (model for model in apps.get_models() if model._meta.model_name == event.object_type)
     model = next(named, None)
-    kind = str(model._meta.verbose_name) if model else event.object_type
-    return (template % {"kind": kind}).replace("%", "%%")
+    said = str(model._meta.verbose_name) if model else event.object_type
+    return (template % {"kind": said}).replace("%", "%%")
+
+
+def _proposed(verb: str, *, kind: Proposal.Kind, event: AuditEvent) -> str:
+    """Say what became of a change that takes two people, and what it is about."""
+    templates = {
+        "propose": _("Proposed: %(kind)s (%(target)s)"),
+        "agreed": _("Agreed: %(kind)s (%(target)s)"),
+        "refused": _("Said no: %(kind)s (%(target)s)"),
+        "withdrawn": _("Took the proposal back: %(kind)s (%(target)s)"),
+    }
+    after = event.after if isinstance(event.after, dict) else {}
+    said = templates.get(verb, "%(kind)s (%(target)s)") % {
+        "kind": kind.label,
+        "target": after.get("target") or event.object_id,
+    }
+    return said.replace("%", "%%")
 
 
 def _written(event: AuditEvent, *, document: Mapping[str, Any]) -> str:
@@ -241,6 +259,28 @@ def _actions(_language: str | None) -> Mapping[str, str]:
         "review_emergency": _("Reviewed the emergency release"),
         "revoke_standard_change": _("Revoked the standard change"),
         "rehearse": _("Rehearsed the plan"),
+        "raw_change": _("Changed past Weir, in the database"),
+        "verify_audit": _("Read the audit trail back"),
+        "complete_version": _("Filled in what was not known of a version"),
+        "renew_content": _("Rendered the content again"),
+        "renew_traffic_change": _("Rendered the change of traffic again"),
+        "override_freeze": _("Asked to override a freeze"),
+        "press_red_button": _("Pressed the red button"),
+        "import_freezes": _("Imported freezes from a file"),
+        "release_in_emergency": _("Released in an emergency"),
+        "propose_standard": _("Proposed a standard change"),
+        "revoke_standard": _("Revoked the standard change"),
+        "ask_override": _("Asked to override a freeze"),
+        "api_post": _("Tried to create or cause something"),
+        "api_patch": _("Tried to change something"),
+        "api_put": _("Tried to change something"),
+        "api_delete": _("Tried to delete something"),
+        "appoint_administrator": _("Appointed the first user administrators"),
+        "agree": _("Agreed to a proposal"),
+        "refuse": _("Said no to a proposal"),
+        "withdraw_proposal": _("Took a proposal back"),
+        "save_access": _("Changed accounts or roles"),
+        "delete_access": _("Took a role or a group away"),
         "retry_notification": _("Sent the message again"),
         "export_audit": _("Exported the audit trail"),
         "export_evidence": _("Exported the evidence"),

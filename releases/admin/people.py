@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import django.contrib.auth.admin  # noqa: F401  registers Group, which is taken over below
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.forms import BaseUserCreationForm
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 from django.db.models import Model
 from django.forms import ModelForm
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from releases import flow, selectors
@@ -47,12 +49,16 @@ class PeopleAdmin(OperationsAdmin[M]):
         """Hand what the form says to ``flow``, which saves it and writes the event."""
         given = {name: form.cleaned_data[name] for name in form.changed_data if "password" not in name}
         row = self.model._default_manager.get(pk=obj.pk) if change else self.model()
-        flow.save_access(
+        proposal = flow.save_access(
             row,  # type: ignore[arg-type]  # the three classes below, all of them accounts, groups or roles
             by=actor_of(request),
-            changes=given,
+            changes={name: value for name, value in given.items() if name != "why"},
             password=form.cleaned_data.get("password1", ""),
+            why=form.cleaned_data.get("why", ""),
         )
+        if proposal is not None:
+            told = _("%(proposal)s waits for a second person.") % {"proposal": proposal}
+            self.message_user(request, told, messages.WARNING)
         obj.pk = row.pk
 
     def save_related(self, request: HttpRequest, form: ModelForm[M], formsets: Any, change: bool) -> None:
@@ -81,7 +87,8 @@ class UserAdmin(PeopleAdmin[User]):
     fields = ("username", "title", "email", "is_active", "is_staff", "groups", "belongs_to")
     empty_help = gettext_lazy("Add a user, then give the user a role.")
     form_help = gettext_lazy(
-        "What a person may do comes from the roles. Staff may enter this part; all others see the dashboard."
+        "What a person may do comes from the roles. Staff may enter this part; all others see the dashboard. "
+        "A group more, another name or person, and coming back take two people."
     )
 
     def get_queryset(self, request: HttpRequest) -> Any:
@@ -109,7 +116,9 @@ class UserAdmin(PeopleAdmin[User]):
 
 
 class RoleForm(_RoleForm):
-    """A role of a person; the three powers stay apart."""
+    """A role for a person; the three powers stay apart."""
+
+    why = forms.CharField(label=gettext_lazy("Reason"), widget=forms.Textarea(attrs={"rows": 3}))
 
     class Meta:
         model = Role
@@ -120,7 +129,7 @@ class RoleForm(_RoleForm):
         user, name = given.get("user"), given.get("name")
         if user and name:
             try:
-                flow.check_powers_apart(user, and_also={RoleName(name)}, but=self.instance.pk)
+                flow.check_powers_apart(user, and_also={RoleName(name)})
             except BadPlan as error:
                 raise ValidationError(said_of(error)) from error
         return given
@@ -138,19 +147,30 @@ class RoleAdmin(PeopleAdmin[Role]):
         "Add a role: a person, what the person may be, and on the services of which group."
     )
     form_help = gettext_lazy(
-        "A role holds on the services of the owning group; without a group it holds on every service."
+        "A role holds on the services of the owning group; without a group it holds on every service. "
+        "It is given when a second person agrees; taking it away takes one."
     )
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return may(request, Action.EDIT_USERS)
 
     def has_change_permission(self, request: HttpRequest, obj: Role | None = None) -> bool:
-        if obj is None:
-            return self.has_add_permission(request)
-        return selectors.may_in(person(request), Action.EDIT_USERS, group_id=obj.group_id)
+        """A role is given or taken away, never changed."""
+        return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Role | None = None) -> bool:
-        return self.has_change_permission(request, obj)
+        """Somebody else's, by who administers the group that it is for."""
+        if obj is None:
+            return self.has_add_permission(request)
+        asks = person(request)
+        is_own = asks.person_id == obj.user.person_id
+        return not is_own and selectors.may_in(asks, Action.EDIT_USERS, group_id=obj.group_id)
+
+    def response_add(
+        self, request: HttpRequest, obj: Role, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        """There is no role yet that could be said to be added: back to those that are."""
+        return HttpResponseRedirect(reverse("admin:releases_role_changelist"))
 
 
 admin.site.unregister(Group)

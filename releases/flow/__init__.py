@@ -5,7 +5,8 @@ audit trail. Doors call these functions, translate their errors, and do nothing 
 """
 
 from releases.domain.verifier import Report
-from releases.flow.access import check_powers_apart, delete_access, save_access
+from releases.flow.access import appoint_administrators, delete_access, save_access
+from releases.flow.accounts import check_powers_apart
 from releases.flow.advance import advance
 from releases.flow.archive import archive_audit
 from releases.flow.attempts import tell_refusal
@@ -82,6 +83,7 @@ __all__ = [
     "advance",
     "agree",
     "all_back",
+    "appoint_administrators",
     "archive_audit",
     "as_measured",
     "ask_for_reading",

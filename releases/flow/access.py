@@ -1,128 +1,213 @@
-"""Who may do what: accounts, groups and roles change here, each change with its event. Secrets are never told."""
+"""Who may do what: accounts, groups and roles change here, each change with its event. Secrets are never told.
+
+Giving takes two people and is only proposed here (``flow.accounts`` does it when the second one agrees); taking away takes one.
+Nobody does either to themselves, by whichever of their log-ins.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.contrib.auth.models import Group
-from django.core.exceptions import ValidationError
-from django.db import models, transaction
-from django.utils import translation
+from django.db import transaction
+from django.db.models.fields.reverse_related import ForeignObjectRel
 from django.utils.translation import gettext as _
 
-from releases.domain import BadPlan, NotAllowed
+from releases.domain import BadPlan, IllegalMove, NotAllowed
 from releases.domain.actor import Actor
-from releases.domain.roles import Action, RoleName, are_apart
+from releases.domain.roles import Action, RoleName
+from releases.flow.accounts import check_belonging, check_role, check_row, read, said, stands_for
 from releases.flow.attempts import attempt
 from releases.flow.authorize import check_may_in
+from releases.flow.four_eyes import propose, refuse_oneself
 from releases.flow.record import record
-from releases.models import Role, User
+from releases.models import Proposal, Role, User
+
+COLUMNS: Mapping[type[User | Group], frozenset[str]] = {
+    User: frozenset({"username", "title", "email", "is_active", "is_staff", "groups", "belongs_to"}),
+    Group: frozenset({"name"}),
+}
+"""What a door may write. Superusers are made by ``createsuperuser`` alone, which grants nothing but looking."""
+_HARMLESS = frozenset({"title", "email"})
+"""What a user administrator may change of the own account."""
+_NEEDED = 2
 
 
 @attempt("save_access")
 @transaction.atomic
 def save_access(
-    instance: User | Group | Role, *, by: Actor, changes: Mapping[str, Any], password: str = ""
-) -> None:
-    """Create (an unsaved instance) or change an account, a group or a role. Raises NotAllowed, BadPlan with the field."""
-    for group_id in _groups(instance, changes=changes):
-        check_may_in(Action.EDIT_USERS, by=by, group_id=group_id)
-    created = instance.pk is None
-    many = {field.name for field in instance._meta.many_to_many}
-    before = None if created else {name: _said(_read(instance, name, many=many)) for name in changes}
-    for name, value in changes.items():
-        if name not in many:
-            setattr(instance, name, value)
-    if password and isinstance(instance, User):
-        instance.set_password(password)
-    _check(instance)
+    instance: User | Group | Role, *, by: Actor, changes: Mapping[str, Any], password: str = "", why: str = ""
+) -> Proposal | None:
+    """Create (an unsaved instance) or change an account or a group, or ask for a role.
+
+    What gives somebody more is left as it is and returned as a proposal. Raises NotAllowed, BadPlan with the field.
+    """
     if isinstance(instance, Role):
-        check_powers_apart(instance.user, and_also={RoleName(instance.name)}, but=instance.pk)
-    if isinstance(instance, User) and "belongs_to" in changes:
-        _check_belonging(instance)
-    instance.save()
-    for name in many & set(changes):
-        getattr(instance, name).set(changes[name])
-    after = {name: _said(value) for name, value in changes.items()} | {"name": _said(instance)}
-    if password:
-        after["password"] = "set"  # noqa: S105 - says that it was, not what
-    record(_action(instance, created=created), by=by, obj=instance, before=before, after=after)
+        return _propose_role(instance, by=by, changes=changes, why=why)
+    check_may_in(Action.EDIT_USERS, by=by, group_id=None)
+    if strange := sorted(set(changes) - COLUMNS[type(instance)]):
+        raise NotAllowed(_("No door changes this: %(fields)s.") % {"fields": ", ".join(strange)})
+    if isinstance(instance, Group):
+        _save(instance, by=by, changes=changes)
+        return None
+    return _save_account(instance, by=by, changes=changes, password=password, why=why)
 
 
 @attempt("delete_access")
 @transaction.atomic
 def delete_access(instance: Group | Role, *, by: Actor) -> None:
-    """Take a role away or delete a group. Accounts are switched off, never deleted. Raises NotAllowed."""
-    for group_id in _groups(instance, changes={}):
-        check_may_in(Action.EDIT_USERS, by=by, group_id=group_id)
-    kind, key, said = instance._meta.model_name or "", str(instance.pk), _said(instance)
+    """Take a role away or delete a group that nothing names. Accounts are switched off, never deleted.
+
+    Raises NotAllowed, IllegalMove.
+    """
+    check_may_in(Action.EDIT_USERS, by=by, group_id=instance.group_id if isinstance(instance, Role) else None)
+    if isinstance(instance, Role):
+        refuse_oneself(instance.user, by=by)
+    elif _is_named(instance):
+        raise IllegalMove(
+            _("Group %(group)s is named by a service, a policy, a plan or a role; change those first.")
+            % {"group": instance}
+        )
+    kind, key, name = instance._meta.model_name or "", str(instance.pk), said(instance)
     person = instance.user if isinstance(instance, Role) else instance
     instance.delete()
-    record(f"delete_{kind}", by=by, obj=person, before={"name": said}, named=(kind, key))
+    record(f"delete_{kind}", by=by, obj=person, before={"name": name}, named=(kind, key))
 
 
-def check_powers_apart(user: User, *, and_also: Collection[RoleName] = (), but: int | None = None) -> None:
-    """Refuse a person who would both act and check, by whichever log-in. Raises BadPlan.
+@attempt("appoint_administrator")
+@transaction.atomic
+def appoint_administrators(users: Sequence[User], *, by: Actor) -> None:
+    """Make two persons user administrators while there are not two who could agree on it. For the command line alone.
 
-    The database refuses it too; this says it in words. ``but`` is the key of a role that is being changed.
+    Raises NotAllowed, BadPlan.
     """
-    held = Role.objects.filter(user__in=user.logins() | User.objects.filter(pk=user.pk)).exclude(pk=but or 0)
-    if not are_apart({RoleName(name) for name in held.values_list("name", flat=True)} | set(and_also)):
-        raise BadPlan(
-            _("An auditor is neither approver nor operator: who checks does not act."), field="name"
-        )
+    if by.user_id is not None:
+        raise NotAllowed(_("The first administrators are appointed on the command line."))
+    people = [user for user in users if user.is_active and user.belongs_to_id is None]
+    if len({user.pk for user in people}) < _NEEDED:
+        raise BadPlan(_("It takes two persons with active accounts of their own."), field="users")
+    held = Role.objects.filter(name=RoleName.USER_ADMINISTRATOR.value, group=None)
+    able = held.filter(user__is_active=True, user__belongs_to=None)
+    if able.count() >= _NEEDED:
+        raise NotAllowed(_("There are two user administrators already: they ask for a role and agree to it."))
+    for user in people:
+        role, made = Role.objects.get_or_create(user=user, name=RoleName.USER_ADMINISTRATOR.value, group=None)
+        if made:
+            record("appoint_administrator", by=by, obj=user, after={"role": role.name})
 
 
-def _check_belonging(account: User) -> None:
-    """A service account belongs to a person, who belongs to nobody, and stays theirs; it brings its roles along."""
-    stored = User.objects.filter(pk=account.pk).values_list("belongs_to", flat=True).first()
-    if stored is not None and stored != account.belongs_to_id:
+def _propose_role(role: Role, *, by: Actor, changes: Mapping[str, Any], why: str) -> Proposal:
+    if role.pk is not None:
         raise NotAllowed(
-            _(
-                "A service account stays its person's: switch this one off and make another, so that one person stays one."
-            )
+            _("A role is given or taken away, not changed: ask for another, then take this one.")
         )
-    owner = account.belongs_to
-    if owner is None:
-        return
-    if owner.belongs_to_id or owner.pk == account.pk or account.service_accounts.exists():
-        raise BadPlan(
-            _("A service account belongs to a person, who is no service account."), field="belongs_to"
-        )
-    check_powers_apart(account)
+    for name, value in changes.items():
+        setattr(role, name, value)
+    check_may_in(Action.EDIT_USERS, by=by, group_id=role.group_id)
+    refuse_oneself(role.user, by=by)
+    check_role(role)
+    after = {"role": role.name, "group": role.group_id, "group_name": str(role.group or "")}
+    return propose(
+        Proposal.Kind.GIVE_ROLE, by=by, why=why or _("a role is given"), account=role.user, after=after
+    )
 
 
-def _groups(instance: User | Group | Role, *, changes: Mapping[str, Any]) -> set[int | None]:
-    """Return the owning groups that a role is about, before and after; accounts and groups are everybody's."""
-    if not isinstance(instance, Role):
-        return {None}
-    chosen = changes.get("group", instance.group)
-    then = chosen.pk if chosen else None
-    return {instance.group_id, then} if instance.pk else {then}
+def _save_account(
+    account: User, *, by: Actor, changes: Mapping[str, Any], password: str, why: str
+) -> Proposal | None:
+    created = account.pk is None
+    owner = changes.get("belongs_to")
+    if not created and set(changes) - _HARMLESS:
+        refuse_oneself(account, by=by)
+    if isinstance(owner, User):
+        refuse_oneself(owner, by=by)
+    if password and not created:
+        raise NotAllowed(_("A password is changed by whom it belongs to, or on the command line."))
+    if created and changes.get("groups"):
+        raise BadPlan(_("An account is made first, then put into groups."), field="groups")
+    before, tried = stands_for(account), dict(changes)
+    for_two = _for_two(account, changes=changes)
+    for name in set(for_two) & set(tried):
+        del tried[name]
+    if "added_groups" in for_two:
+        tried["groups"] = [group for group in changes["groups"] if group.pk in before["groups"]]
+    if tried or created:
+        _save(account, by=by, changes=tried, password=password)
+    if not for_two:
+        return None
+    _try(account, for_two=for_two, owner=owner)
+    then = {name: value for name, value in stands_for(account).items() if name in changes}
+    return propose(
+        Proposal.Kind.CHANGE_ACCOUNT,
+        by=by,
+        why=why or _("an account is changed"),
+        account=account,
+        before=then,
+        after=for_two,
+    )
 
 
-def _check(instance: models.Model) -> None:
-    try:
-        instance.full_clean()
-    except ValidationError as error:
-        field, messages = next(iter(error.message_dict.items()))
-        raise BadPlan(f"{field}: {messages[0]}", field=field) from error
+def _for_two(account: User, *, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the changes that take two people, as a proposal keeps them: whoever gets in, gets more, or becomes somebody else."""
+    if account.pk is None:
+        return {}
+    now, found = stands_for(account), dict[str, Any]()
+    added = [group for group in changes.get("groups", []) if group.pk not in now["groups"]]
+    if added:
+        found = {
+            "added_groups": [group.pk for group in added],
+            "group_names": [group.name for group in added],
+        }
+    if not (now["groups"] or Role.objects.filter(user=account).exists()):
+        return found  # nobody yet, who may do nothing
+    if changes.get("is_active") and not now["is_active"]:
+        found["is_active"] = True
+    if changes.get("username", now["username"]) != now["username"]:
+        found["username"] = changes["username"]
+    owner = changes.get("belongs_to", account.belongs_to)
+    if owner is not None and owner.pk != now["belongs_to"]:
+        found |= {"belongs_to": owner.pk, "belongs_to_name": str(owner)}
+    return found
 
 
-def _action(instance: models.Model, *, created: bool) -> str:
-    return f"{'create' if created else 'change'}_{instance._meta.model_name}"
+def _try(account: User, *, for_two: Mapping[str, Any], owner: User | None) -> None:
+    """Refuse now what would be refused when somebody agrees. Raises BadPlan, NotAllowed."""
+    tried = User.objects.get(pk=account.pk)
+    tried.username = for_two.get("username", tried.username)
+    if "belongs_to" in for_two:
+        tried.belongs_to = owner
+        check_belonging(tried)
+    check_row(tried)
 
 
-def _read(instance: models.Model, name: str, *, many: set[str]) -> Any:
-    return list(getattr(instance, name).all()) if name in many else getattr(instance, name)
+def _save(instance: User | Group, *, by: Actor, changes: Mapping[str, Any], password: str = "") -> None:
+    created = instance.pk is None
+    many = {field.name for field in instance._meta.many_to_many}
+    before = None if created else read(instance, list(changes))
+    for name, value in changes.items():
+        if name not in many:
+            setattr(instance, name, value)
+    if password and isinstance(instance, User):
+        instance.set_password(password)
+    check_row(instance)
+    if isinstance(instance, User) and "belongs_to" in changes:
+        check_belonging(instance)
+    instance.save()
+    for name in many & set(changes):
+        getattr(instance, name).set(changes[name])
+    after = {name: said(value) for name, value in changes.items()} | {"name": said(instance)}
+    if password:
+        after["password"] = "set"  # noqa: S105 - says that it was, not what
+    action = f"{'create' if created else 'change'}_{instance._meta.model_name}"
+    record(action, by=by, obj=instance, before=before, after=after)
 
 
-def _said(value: Any) -> Any:
-    """A value as the trail keeps it: rows by their names, in English whoever reads the page."""
-    with translation.override("en"):
-        if isinstance(value, models.Model):
-            return str(value)
-        if isinstance(value, models.QuerySet | list | tuple):
-            return [str(item) for item in value]
-        return value
+def _is_named(group: Group) -> bool:
+    """Say whether something else rests on the group: what cascades with it would loosen rules unseen."""
+    members = {User, User.groups.through, Group.permissions.through}
+    return any(
+        relation.related_model._base_manager.filter(**{relation.field.name: group}).exists()
+        for relation in Group._meta.get_fields(include_hidden=True)
+        if isinstance(relation, ForeignObjectRel) and relation.related_model not in members
+    )

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from releases.clock import database_now
 from releases.domain import IllegalMove
 from releases.domain.actor import Actor
+from releases.flow.accounts import change_agreed_account, give_agreed_role
 from releases.flow.freezes import store_freeze, wake_covered
 from releases.models import FreezeOverride, Proposal, StandardChange
 from services.models import Policy, Service
@@ -87,6 +88,14 @@ def _standard_change(proposal: Proposal, by: Actor) -> None:
     )
 
 
+def _give_role(proposal: Proposal, by: Actor) -> None:
+    give_agreed_role(proposal)
+
+
+def _change_account(proposal: Proposal, by: Actor) -> None:
+    change_agreed_account(proposal)
+
+
 _DOES: Mapping[Proposal.Kind, Callable[[Proposal, Actor], None]] = {
     Proposal.Kind.CHANGE_POLICY: _change_policy,
     Proposal.Kind.CHANGE_SERVICE: _change_service,
@@ -94,4 +103,6 @@ _DOES: Mapping[Proposal.Kind, Callable[[Proposal, Actor], None]] = {
     Proposal.Kind.LIFT_FREEZE: _lift_freeze,
     Proposal.Kind.OVERRIDE_FREEZE: _override_freeze,
     Proposal.Kind.STANDARD_CHANGE: _standard_change,
+    Proposal.Kind.GIVE_ROLE: _give_role,
+    Proposal.Kind.CHANGE_ACCOUNT: _change_account,
 }

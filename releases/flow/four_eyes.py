@@ -19,7 +19,7 @@ from releases.flow.attempts import attempt
 from releases.flow.authorize import check_fresh, check_may_any, check_token, person_behind
 from releases.flow.notify import notify_proposal
 from releases.flow.record import record
-from releases.models import AuditEvent, Freeze, Proposal, Rollout, RolloutPlan
+from releases.models import AuditEvent, Freeze, Proposal, Rollout, RolloutPlan, User
 from services.models import Policy, Service
 
 
@@ -38,6 +38,12 @@ _RULES: Mapping[Proposal.Kind, _Rule] = {
     Proposal.Kind.LIFT_FREEZE: _Rule(Action.EDIT_CALENDAR, (Action.EDIT_CALENDAR, Event.APPROVE)),
     Proposal.Kind.OVERRIDE_FREEZE: _Rule(Action.OVERRIDE_FREEZE, (Action.EDIT_CALENDAR, Event.APPROVE)),
     Proposal.Kind.STANDARD_CHANGE: _Rule(Action.EDIT_PLANS, (Action.EDIT_POLICIES, Event.APPROVE)),
+    Proposal.Kind.GIVE_ROLE: _Rule(
+        Action.EDIT_USERS, (Action.EDIT_USERS, Action.EDIT_POLICIES, Event.APPROVE)
+    ),
+    Proposal.Kind.CHANGE_ACCOUNT: _Rule(
+        Action.EDIT_USERS, (Action.EDIT_USERS, Action.EDIT_POLICIES, Event.APPROVE)
+    ),
 }
 
 
@@ -49,8 +55,11 @@ def grants_to_agree(proposal: Proposal) -> tuple[Action | Event, ...]:
 def groups_concerned(proposal: Proposal) -> frozenset[int | None]:
     """Return the owning groups of every service that the change is about; None: also services of no group, or all there are.
 
-    Both persons hold their role on each of them: what a freeze covers, and every service that a policy decides on.
+    Both persons hold their role on each of them: what a freeze covers, every service that a policy decides on, the
+    group that a role is for. An account is everybody's.
     """
+    if proposal.account is not None:
+        return frozenset({proposal.after.get("group")})
     if proposal.rollout is not None:
         return frozenset({proposal.rollout.service.owners_id})
     if proposal.freeze is not None:
@@ -72,6 +81,7 @@ def propose(
     freeze: Freeze | None = None,
     rollout: Rollout | None = None,
     plan: RolloutPlan | None = None,
+    account: User | None = None,
     before: Mapping[str, Any] | None = None,
     after: Mapping[str, Any] | None = None,
 ) -> Proposal:
@@ -85,12 +95,15 @@ def propose(
         freeze=freeze,
         rollout=rollout,
         plan=plan,
+        account=account,
         before=dict(before or {}),
         after=dict(after or {}),
         reason=why,
         asked_by_id=by.user_id,
     )
     check_may_any([_RULES[kind].ask], by=by, concerned=groups_concerned(proposal))
+    if account is not None:
+        refuse_oneself(account, by=by)
     if not why.strip():
         raise BadPlan(_("A change that takes two people says why."), field="reason")
     proposal.save(force_insert=True)
@@ -144,9 +157,19 @@ def check_may_decide(proposal: Proposal, *, by: Actor) -> None:
         raise NotAllowed(_("Only a person can decide."))
     if person_behind(by.user_id) == person_behind(proposal.asked_by_id):
         raise NotAllowed(_("You asked for this change, so somebody else has to decide."))
+    if proposal.account is not None:
+        refuse_oneself(proposal.account, by=by)
     check_may_any(grants_to_agree(proposal), by=by, concerned=groups_concerned(proposal))
     check_fresh(by)
     check_token(by, policy=_policy_over(proposal))
+
+
+def refuse_oneself(account: User, *, by: Actor) -> None:
+    """Refuse who would change what they may do themselves, by whichever of their log-ins. Raises NotAllowed."""
+    if by.user_id is not None and person_behind(by.user_id) == account.person_id:
+        raise NotAllowed(
+            _("Nobody decides what they may do themselves: others have to ask for it and agree.")
+        )
 
 
 def _policy_over(proposal: Proposal) -> Policy | None:

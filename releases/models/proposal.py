@@ -26,6 +26,8 @@ class Proposal(models.Model):
         LIFT_FREEZE = "lift_freeze", _("lift an active freeze")
         OVERRIDE_FREEZE = "override_freeze", _("override a freeze for one rollout")
         STANDARD_CHANGE = "standard_change", _("approve a plan in advance")
+        GIVE_ROLE = "give_role", _("give a role")
+        CHANGE_ACCOUNT = "change_account", _("change what an account stands for")
 
     class State(models.TextChoices):
         OPEN = "open", _("waits for a second person")
@@ -50,6 +52,13 @@ class Proposal(models.Model):
     plan = models.ForeignKey(
         RolloutPlan, models.CASCADE, related_name="proposals", verbose_name=_("plan"), null=True
     )
+    account = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        related_name="proposals_about",
+        verbose_name=_("account"),
+        null=True,
+    )
     before = models.JSONField(_("before"), default=dict)
     after = models.JSONField(_("after"), default=dict)
     reason = models.TextField(_("reason"))
@@ -72,6 +81,11 @@ class Proposal(models.Model):
                 condition=Q(state="withdrawn") | Q(decided_by__isnull=True) | ~Q(decided_by=F("asked_by")),
                 name="proposal_takes_two",
             ),
+            models.CheckConstraint(
+                condition=Q(account__isnull=True)
+                | (~Q(account=F("asked_by")) & (Q(decided_by__isnull=True) | ~Q(account=F("decided_by")))),
+                name="proposal_is_about_somebody_else",
+            ),
         ]
         indexes = [
             models.Index(fields=["asked_at"], condition=Q(state="open"), name="proposal_open"),  # the inbox
@@ -83,4 +97,4 @@ class Proposal(models.Model):
     @property
     def target(self) -> models.Model | None:
         """The row that the change is about."""
-        return self.policy or self.freeze or self.plan or self.rollout or self.service
+        return self.policy or self.freeze or self.plan or self.rollout or self.service or self.account

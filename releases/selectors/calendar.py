@@ -91,7 +91,14 @@ def windows() -> QuerySet[ReleaseWindow]:
 def proposals() -> QuerySet[Proposal]:
     """Return proposals with what a list shows."""
     return Proposal.objects.select_related(
-        "policy", "service__cluster", "freeze__service", "rollout__service", "plan", "asked_by", "decided_by"
+        "policy",
+        "service__cluster",
+        "freeze__service",
+        "rollout__service",
+        "plan",
+        "account",
+        "asked_by",
+        "decided_by",
     ).prefetch_related("policy__services")
 
 
@@ -111,7 +118,8 @@ def proposals_waiting_for(user: User) -> list[Proposal]:
     return [
         row
         for row in waiting.order_by("pk")
-        if covers(roles, grants_to_agree(row), concerned=groups_concerned(row))
+        if (row.account is None or row.account.person_id != user.person_id)
+        and covers(roles, grants_to_agree(row), concerned=groups_concerned(row))
     ]
 
 

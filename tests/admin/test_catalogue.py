@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from django.contrib.auth.models import Group
 from django.urls import reverse
 from django.utils import timezone, translation
 
@@ -81,12 +82,59 @@ def test_a_version_is_registered_once_for_one_image(world: World, sign_in: SignI
 # People and tokens
 
 
-def test_a_new_role_is_audited(world: World, sign_in: SignIn) -> None:
-    given = {"user": world.viewer.pk, "name": "operator"}
-    sign_in(world.administrator).post(reverse("admin:releases_role_add"), given)
+def test_a_role_is_asked_for_on_one_page_and_agreed_to_on_another(world: World, sign_in: SignIn) -> None:
+    given = {"user": world.viewer.pk, "name": "operator", "why": "Joins the people on call."}
+    asker = sign_in(world.administrator)
+    assert asker.post(reverse("admin:releases_role_add"), given).status_code == 302
+    proposal = Proposal.objects.get()
+    link = reverse("admin:releases_proposal_change", args=[proposal.pk])
+    assert not Role.objects.filter(user=world.viewer, name="operator").exists()
+    answer = {"decision": "agree", "answer": "Yes."}
+    asker.post(link, answer)
+    assert not Role.objects.filter(user=world.viewer, name="operator").exists(), "the first person again"
+    second = sign_in(world.approver)
+    assert link in second.get(reverse("admin:index")).content.decode()
+    second.post(link, answer)
     assert Role.objects.filter(user=world.viewer, name="operator").exists()
-    event = AuditEvent.objects.get(action="create_role")
-    assert {**(event.after or {})}["user"] == str(world.viewer)
+    event = AuditEvent.objects.get(action="agreed_give_role")
+    assert {**(event.after or {})}["target"] == str(world.viewer)
+
+
+def test_no_page_gives_a_role_to_who_asks_or_changes_one(world: World, sign_in: SignIn) -> None:
+    client = sign_in(world.administrator)
+    own = {"user": world.administrator.pk, "name": "operator", "why": "I need it."}
+    client.post(reverse("admin:releases_role_add"), own)
+    assert not Proposal.objects.exists()
+    mine, other = Role.objects.filter(user=world.administrator)[0], Role.objects.get(user=world.viewer)
+    for role in (mine, other):
+        url = reverse("admin:releases_role_change", args=[role.pk])
+        assert client.post(url, {"user": role.user_id, "name": "operator"}).status_code == 403
+    assert (
+        client.post(reverse("admin:releases_role_delete", args=[mine.pk]), {"post": "yes"}).status_code == 403
+    )
+    assert (
+        client.post(reverse("admin:releases_role_delete", args=[other.pk]), {"post": "yes"}).status_code
+        == 302
+    )
+    assert list(Role.objects.filter(user=world.viewer)) == []
+    assert Role.objects.filter(user=world.administrator).count() == 2
+
+
+def test_the_account_page_proposes_a_group_and_takes_one_away_at_once(world: World, sign_in: SignIn) -> None:
+    sre, qa = Group.objects.create(name="sre"), Group.objects.create(name="qa")
+    world.approver.groups.add(qa)
+    url = reverse("admin:releases_user_change", args=[world.approver.pk])
+    given = {
+        "username": "approver",
+        "title": "Approver",
+        "is_active": "on",
+        "is_staff": "on",
+        "groups": [sre.pk],
+    }
+    sign_in(world.administrator).post(url, {**given, "is_superuser": "on", "password": "x", "password1": "y"})
+    fresh = User.objects.get(pk=world.approver.pk)
+    assert (list(fresh.groups.all()), fresh.is_superuser, fresh.check_password(PASSWORD)) == ([], False, True)
+    assert Proposal.objects.get().after == {"added_groups": [sre.pk], "group_names": ["sre"]}
 
 
 def test_an_auditor_becomes_neither_approver_nor_operator(world: World, sign_in: SignIn) -> None:
@@ -141,10 +189,10 @@ def test_roles_are_called_in_the_readers_language_and_kept_in_english(world: Wor
     url = reverse("admin:releases_role_add")
     chinese = {"accept-language": "zh-hans"}
     assert '<option value="viewer">只读用户</option>' in client.get(url, headers=chinese).content.decode()
-    client.post(url, {"user": world.requester.pk, "name": "calendar_manager"}, headers=chinese)
-    role = Role.objects.get(user=world.requester, name="calendar_manager")
+    role = Role.objects.get(user=world.requester)
     with translation.override("zh-hans"):
-        assert str(role) == f"{world.requester}: 日历管理员"
-    told = AuditEvent.objects.get(action="create_role", object_id=str(role.pk)).after
+        assert str(role) == f"{world.requester}: 申请人"
+    client.post(reverse("admin:releases_role_delete", args=[role.pk]), {"post": "yes"}, headers=chinese)
+    told = AuditEvent.objects.get(action="delete_role", object_id=str(role.pk)).before
     assert told
-    assert told["name"] == f"{world.requester}: calendar manager"
+    assert told["name"] == f"{world.requester}: requester"

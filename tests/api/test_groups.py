@@ -48,7 +48,9 @@ def test_who_administers_a_group_gives_no_role_beyond_it(world: World, ours: Gro
         with pytest.raises(NotAllowed):
             flow.save_access(Role(user=administrator), by=actor_for(administrator), changes=changes)
     changes = {"user": world.viewer, "name": "operator", "group": ours}
-    flow.save_access(Role(user=world.viewer), by=actor_for(administrator), changes=changes)
+    proposal = flow.save_access(Role(user=world.viewer), by=actor_for(administrator), changes=changes)
+    assert proposal is not None
+    flow.agree(proposal, by=actor_for(world.approver))
     given = Role.objects.get(user=world.viewer, name="operator")
     with pytest.raises(NotAllowed):
         flow.save_access(given, by=actor_for(administrator), changes={"group": None})

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 from django.utils import translation
 
-from releases.models import AuditEvent
+import releases
+from releases.models import AuditEvent, Proposal
 from releases.sentences import audit_sentence
 
 
@@ -25,6 +29,43 @@ def test_what_was_done_is_said_in_words(action: str, kind: str, english: str, ch
     assert audit_sentence(event) == english
     with translation.override("zh-hans"):
         assert audit_sentence(event) == chinese
+
+
+ACTS = {
+    found.group(1)
+    for file in Path(releases.__file__).parent.rglob("*.py")
+    for found in re.finditer(
+        r"""(?:\brecord\(|@attempt\(|record_refusal\(.*action=)\s*"([a-z_]+)\"""", file.read_text()
+    )
+}
+"""Every act that the code names itself."""
+
+
+def test_the_code_is_read_for_its_acts() -> None:
+    assert {"raw_change", "press_red_button", "save_plan", "request_traffic_change"} <= ACTS
+
+
+@pytest.mark.parametrize(
+    "action",
+    sorted(
+        ACTS
+        | {
+            f"{verb}_{kind}"
+            for verb in ("propose", "agreed", "refused", "withdrawn")
+            for kind in Proposal.Kind
+        }
+    ),
+)
+def test_no_act_is_shown_by_its_code(action: str) -> None:
+    event = AuditEvent(action=action, object_type="proposal", object_id="7", after={"target": "sre"})
+    assert audit_sentence(event) != action.replace("_", " ")
+    with translation.override("zh-hans"):
+        assert re.search("[\u4e00-\u9fff]", audit_sentence(event)), audit_sentence(event)
+
+
+def test_a_proposal_is_told_with_what_it_is_about() -> None:
+    event = AuditEvent(action="agreed_give_role", object_type="proposal", after={"target": "Ann 100%"})
+    assert audit_sentence(event) == "Agreed: give a role (Ann 100%)"
 
 
 def test_an_act_of_a_later_version_is_shown_by_its_name() -> None:

@@ -3217,9 +3217,11 @@ export interface components {
          *     * `lift_freeze` - lift an active freeze
          *     * `override_freeze` - override a freeze for one rollout
          *     * `standard_change` - approve a plan in advance
+         *     * `give_role` - give a role
+         *     * `change_account` - change what an account stands for
          * @enum {string}
          */
-        ProposalKindEnum: "change_policy" | "change_service" | "change_freeze" | "lift_freeze" | "override_freeze" | "standard_change";
+        ProposalKindEnum: "change_policy" | "change_service" | "change_freeze" | "lift_freeze" | "override_freeze" | "standard_change" | "give_role" | "change_account";
         /**
          * @description * `open` - waits for a second person
          *     * `agreed` - agreed
@@ -8829,8 +8831,10 @@ export interface operations {
                  *     * `lift_freeze` - lift an active freeze
                  *     * `override_freeze` - override a freeze for one rollout
                  *     * `standard_change` - approve a plan in advance
+                 *     * `give_role` - give a role
+                 *     * `change_account` - change what an account stands for
                  */
-                kind?: "change_freeze" | "change_policy" | "change_service" | "lift_freeze" | "override_freeze" | "standard_change";
+                kind?: "change_account" | "change_freeze" | "change_policy" | "change_service" | "give_role" | "lift_freeze" | "override_freeze" | "standard_change";
                 /** @description Which field to use when ordering the results. */
                 ordering?: string;
                 /** @description Number of results to return per page. */

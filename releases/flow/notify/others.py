@@ -85,7 +85,7 @@ def notify_proposal(
             "reason": proposal.reason,
         }
         text = said if asked else f"{proposal.decided_by}: {proposal.answer}".rstrip(": ")
-        besides = {proposal.asked_by.person_id}
+        besides = {proposal.asked_by.person_id, *([proposal.account.person_id] if proposal.account else [])}
         told = who_may(grants, concerned=concerned, besides=besides) if asked else [proposal.asked_by]
         return Message(
             kind=kind,

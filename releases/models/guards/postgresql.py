@@ -156,14 +156,20 @@ GUARDS: Mapping[tuple[str, str], str] = {
     (
         "releases_proposal",
         "proposal_stays",
-    ): "BEFORE UPDATE OF kind, asked_by_id, after ON {table} FOR EACH ROW "
-    "WHEN (OLD.kind <> NEW.kind OR OLD.asked_by_id <> NEW.asked_by_id OR OLD.after <> NEW.after) "
+    ): "BEFORE UPDATE OF kind, asked_by_id, account_id, after ON {table} FOR EACH ROW "
+    "WHEN (OLD.kind <> NEW.kind OR OLD.asked_by_id <> NEW.asked_by_id OR OLD.after <> NEW.after "
+    "OR OLD.account_id IS DISTINCT FROM NEW.account_id) "
     "EXECUTE FUNCTION weir_refuse()",
     ("releases_proposal", "proposal_stays_decided"): "BEFORE UPDATE OF state, decided_by_id ON {table} "
     "FOR EACH ROW WHEN (OLD.state <> 'open') EXECUTE FUNCTION weir_refuse()",
     ("releases_proposal", "proposal_by_somebody_else"): "BEFORE INSERT OR UPDATE ON {table} "
     "FOR EACH ROW WHEN (NEW.state IN ('agreed', 'refused')) "
     "EXECUTE FUNCTION weir_two_persons('asked_by_id', 'decided_by_id')",
+    ("releases_proposal", "proposal_not_for_oneself"): "BEFORE INSERT OR UPDATE ON {table} "
+    "FOR EACH ROW EXECUTE FUNCTION weir_two_persons('asked_by_id', 'account_id')",
+    ("releases_proposal", "proposal_not_about_decider"): "BEFORE INSERT OR UPDATE ON {table} "
+    "FOR EACH ROW WHEN (NEW.state IN ('agreed', 'refused')) "
+    "EXECUTE FUNCTION weir_two_persons('decided_by_id', 'account_id')",
     ("releases_emergencyrelease", "review_by_somebody_else"): "BEFORE INSERT OR UPDATE ON {table} "
     "FOR EACH ROW EXECUTE FUNCTION weir_two_persons('declared_by_id', 'reviewed_by_id')",
     ("releases_freezeoverride", "override_by_two_persons"): "BEFORE INSERT OR UPDATE ON {table} "

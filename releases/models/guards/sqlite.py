@@ -89,8 +89,12 @@ GUARDS: Mapping[tuple[str, str], str] = {
     "BEGIN SELECT RAISE(ABORT, 'edits are append-only'); END",
     ("releases_rolloutedit", "edit_no_delete"): "BEFORE DELETE ON {table} "
     "BEGIN SELECT RAISE(ABORT, 'edits are append-only'); END",
-    ("releases_proposal", "proposal_stays"): 'BEFORE UPDATE OF kind, asked_by_id, "after" ON {table} '
+    (
+        "releases_proposal",
+        "proposal_stays",
+    ): 'BEFORE UPDATE OF kind, asked_by_id, account_id, "after" ON {table} '
     'WHEN OLD.kind IS NOT NEW.kind OR OLD.asked_by_id IS NOT NEW.asked_by_id OR OLD."after" IS NOT NEW."after" '
+    "OR OLD.account_id IS NOT NEW.account_id "
     "BEGIN SELECT RAISE(ABORT, 'what was proposed stays what was proposed'); END",
     ("releases_proposal", "proposal_stays_decided"): "BEFORE UPDATE OF state, decided_by_id ON {table} "
     "WHEN OLD.state != 'open' BEGIN SELECT RAISE(ABORT, 'a decided proposal stays decided'); END",
@@ -106,6 +110,14 @@ GUARDS: Mapping[tuple[str, str], str] = {
                 "proposal_by_somebody_else",
                 "asked_by_id",
                 "decided_by_id",
+                "NEW.state IN ('agreed', 'refused')",
+            ),
+            ("releases_proposal", "proposal_not_for_oneself", "asked_by_id", "account_id", "1"),
+            (
+                "releases_proposal",
+                "proposal_not_about_decider",
+                "decided_by_id",
+                "account_id",
                 "NEW.state IN ('agreed', 'refused')",
             ),
             ("releases_emergencyrelease", "review_by_somebody_else", "declared_by_id", "reviewed_by_id", "1"),

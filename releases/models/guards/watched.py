@@ -83,7 +83,7 @@ WATCHED: Mapping[str, Watch] = {
     ),
     "releases_holiday": Watch(("day", "name", "working")),
     "releases_freezeoverride": Watch(("freeze_id", "rollout_id", "asked_by_id", "agreed_by_id")),
-    "releases_proposal": Watch(("kind", "state", "asked_by_id", "decided_by_id", "after")),
+    "releases_proposal": Watch(("kind", "state", "asked_by_id", "account_id", "decided_by_id", "after")),
     "releases_standardchange": Watch(
         ("plan_id", "plan_digest", "service_id", "max_weight", "valid_until", "revoked_at")
     ),
