@@ -161,11 +161,7 @@ function limitOf(figure: Figure, lines: readonly Line[], { metrics, slowBeyondMs
 }
 
 /** Each step as a band of the time axis, and what came before the first. */
-export function stepBands(
-  rollout: Pick<RolloutPage, 'steps' | 'endedAt' | 'startedAt'> | null,
-  range: Shown,
-  { t, f }: Words,
-): Band[] {
+export function stepBands(rollout: Pick<RolloutPage, 'steps' | 'endedAt' | 'startedAt'> | null, range: Shown, { t, f }: Words): Band[] {
   const begun = (rollout?.steps ?? []).filter((step) => step.startedAt !== null)
   const first = begun[0]?.startedAt
   if (!first) return []

@@ -32,7 +32,11 @@ export function useTraffic(id: Id, names: MaybeRefOrGetter<Names>, live: MaybeRe
   return { ...query, data: computed(() => (query.data.value ? trafficFromApi(query.data.value, toValue(names)) : undefined)) }
 }
 
-export function useSeries(id: Id, range: MaybeRefOrGetter<{ seconds: number; step: number; until?: number }>, live: MaybeRefOrGetter<boolean>) {
+export function useSeries(
+  id: Id,
+  range: MaybeRefOrGetter<{ seconds: number; step: number; until?: number }>,
+  live: MaybeRefOrGetter<boolean>,
+) {
   return useQuery({
     queryKey: computed(() => serviceKeys.series(toValue(id), toValue(range))),
     queryFn: async () => {
