@@ -155,10 +155,10 @@ class Scene:
             self.telemetry.run(service.target, version, traffic, since=since)
 
     def _has_begun(self, service: Service, version: str) -> bool:
-        return bool(self.telemetry._histories[service.target, version].phases)
+        return self.telemetry.runs(service.target, version)
 
     def live(self, service: Service) -> Manifest:
-        return self.mesh.get(service.virtual_service_ref)
+        return self.mesh.peek(service.virtual_service_ref)
 
     @staticmethod
     def testers(*, share: float = 0.1) -> Traffic:

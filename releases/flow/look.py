@@ -6,28 +6,21 @@ never trusts a shared look; it reads the object it writes.
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, TypeVar
-
-from django.core.cache import cache
-from redis.exceptions import RedisError
+from typing import Any
 
 from istio.mesh import DEPLOYMENT, SERVICE, VIRTUAL_SERVICE, Manifest
 from istio.traffic import has_drifted
 from releases.flow.checking import KINDS, Surroundings
 from releases.flow.content import owned_parts, pair_of
+from releases.flow.shared_answers import shared
 from releases.models import Rollout
 from services.connections import mesh_of
 from services.images import runs_image, selector_of
 from services.models import Service
 
-logger = logging.getLogger(__name__)
-
 _SHARED_SECONDS = 5
-
-Answer = TypeVar("Answer")
 
 
 def look_at_mesh(rollout: Rollout, *, now: datetime) -> dict[str, Any]:
@@ -53,20 +46,6 @@ def shared_list(service: Service, kind: str, *, now: datetime) -> Sequence[Manif
     cluster = service.cluster
     key = f"list:{cluster.pk}:{service.namespace}:{kind}:{now.timestamp() // _SHARED_SECONDS:.0f}"
     return shared(key, lambda: list(mesh_of(cluster).list(kind, namespace=service.namespace)))
-
-
-def shared(key: str, ask: Callable[[], Answer], *, seconds: int = 10) -> Answer:
-    """Return the answer somebody got for this key a moment ago, or ask. Without the cache everybody asks."""
-    try:
-        known: Answer | None = cache.get(key)
-    except RedisError:
-        logger.warning("The cache does not answer; %s is not shared.", key)
-        return ask()
-    if known is not None:
-        return known
-    answer = ask()
-    cache.set(key, answer, timeout=seconds)
-    return answer
 
 
 def drift_of(rollout: Rollout, *, live: Manifest) -> dict[str, Any] | None:

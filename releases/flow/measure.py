@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from django.db import transaction
@@ -12,9 +12,9 @@ from releases.domain.evidence.scrape import counts_as_json
 from releases.domain.fingerprint import digest
 from releases.flow.judging import RULE, Observed, effective_weight, memory_of, observe
 from releases.flow.look import look_at_mesh
-from releases.flow.measured_windows import due_ends, questions_of, shared_window
+from releases.flow.measured_windows import due_ends, measured, questions_of, stored_queries
 from releases.flow.move import change
-from releases.models import AskedQueries, JudgeMemory, MetricSnapshot, Rollout, StepRun, Verdict
+from releases.models import JudgeMemory, MetricSnapshot, Rollout, StepRun, Verdict
 from services.connections import telemetry_of
 
 LOOKS_BETWEEN_STATES = 20
@@ -68,15 +68,12 @@ def _snapshots(
 def _present(rollout: Rollout, *, runs: list[StepRun], end: datetime, seconds: int) -> MetricSnapshot:
     snapshot = _blank(rollout, runs=runs, end=end, seconds=seconds)
     try:
-        window = shared_window(rollout.service.cluster, end=end, seconds=seconds)
+        seen = measured(rollout.service, end=end, seconds=seconds)
     except TelemetryError:
         snapshot.problem = Missing.UNREACHABLE
         return snapshot
-    target = rollout.service.target
-    stable = window.of(target, version=rollout.stable.name)
-    candidate = window.of(target, version=rollout.candidate.name)
-    snapshot.asked = _stored(window.queries)
-    return _filled(snapshot, stable=stable, candidate=candidate)
+    snapshot.asked_id = seen.asked
+    return _filled(snapshot, stable=seen.of(rollout.stable.name), candidate=seen.of(rollout.candidate.name))
 
 
 def _past(
@@ -93,7 +90,7 @@ def _past(
         )
     except TelemetryError:
         return
-    asked = _stored(history.queries)
+    asked = stored_queries(history.queries)
     for end in ends:
         versions = history.windows.get(end.timestamp(), {})
         snapshot = _blank(rollout, runs=runs, end=end, seconds=seconds)
@@ -103,13 +100,6 @@ def _past(
             stable=versions.get(rollout.stable.name, Missing.NO_DATA),
             candidate=versions.get(rollout.candidate.name, Missing.NO_DATA),
         )
-
-
-def _stored(queries: Sequence[str]) -> AskedQueries:
-    """Return the row of these queries: what many windows were asked is stored once."""
-    wording = list(queries)
-    row, _new = AskedQueries.objects.get_or_create(digest=digest(wording), defaults={"queries": wording})
-    return row
 
 
 def _blank(rollout: Rollout, *, runs: list[StepRun], end: datetime, seconds: int) -> MetricSnapshot:

@@ -19,7 +19,7 @@ from releases.domain.actor import Actor
 from releases.domain.decision import next_look
 from releases.domain.reasons import Reason
 from releases.domain.states import State
-from releases.flow.checking import Surroundings, findings_about, surroundings_of
+from releases.flow.checking import Surroundings, findings_about
 from releases.flow.content import owned_parts, render_spec, with_candidate_subset
 from releases.flow.look import drift_of, shared_surroundings, version_problem
 from releases.flow.mesh_write import fence_for, put
@@ -115,9 +115,7 @@ def prepare(
     clock: Clock,
 ) -> None:
     """Look at everything a larger weight relies on: image, checks, subset. Raises Held, NotYet, LostRace, MeshError."""
-    service = rollout.service
-    first = rollout.current_step is None
-    around = surroundings_of(service) if first else shared_surroundings(service, now=clock())
+    around = shared_surroundings(rollout.service, now=clock())
     if problem := version_problem(rollout, around=around):
         raise Held(Reason.VERSION_CHANGED, params={"problem": problem}, columns={"version_problem": problem})
     findings = findings_about(rollout, virtual_service=document, weight=weight, surroundings=around)

@@ -7,6 +7,7 @@ kept, as by a cluster whose CRDs are newer than the vendored ones.
 from __future__ import annotations
 
 import copy
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -39,19 +40,23 @@ class _Failure:
 
 
 class FakeMesh:
-    """Objects by kind, namespace and name. ``log`` holds every carried-out ``put``, dry runs included."""
+    """Objects by kind, namespace and name. ``log`` holds every carried-out ``put``, dry runs included.
+
+    ``calls`` counts what was asked, such as ``get VirtualService``, whether it failed or not.
+    """
 
     def __init__(self, *manifests: Manifest) -> None:
         self._objects: dict[Ref, Manifest] = {}
         self._revision = 0
         self._failures: list[_Failure] = []
         self.log: list[Write] = []
+        self.calls: Counter[str] = Counter()
         for manifest in manifests:
             self.add(manifest)
 
     def get(self, ref: Ref) -> Manifest:
         """Return a copy of the live object."""
-        failure = self._begin("get")
+        failure = self._begin("get", ref.kind)
         found = copy.deepcopy(self._live(ref))
         _end(failure)
         return found
@@ -60,7 +65,7 @@ class FakeMesh:
         self, kind: str, *, namespace: str, labels: Mapping[str, str] | None = None
     ) -> Sequence[Manifest]:
         """Return copies, ordered by namespace and name as the API server orders them."""
-        failure = self._begin("list")
+        failure = self._begin("list", kind)
         wanted = labels or {}
         refs = sorted((ref for ref in self._objects if ref.kind == kind), key=lambda r: (r.namespace, r.name))
         found = [
@@ -73,8 +78,8 @@ class FakeMesh:
 
     def put(self, manifest: Manifest, *, dry_run: bool = False) -> Manifest:
         """Replace the object that was read; a write that changes nothing keeps the resourceVersion."""
-        failure = self._begin("put")
         ref = ref_of(manifest)
+        failure = self._begin("put", ref.kind)
         live = self._live(ref)
         before = live["metadata"]["resourceVersion"]
         version = manifest["metadata"].get("resourceVersion")
@@ -142,8 +147,9 @@ class FakeMesh:
         self._objects[ref_of(stored)] = stored
         return stored
 
-    def _begin(self, call: Call) -> _Failure | None:
+    def _begin(self, call: Call, kind: str) -> _Failure | None:
         """Raise the failure that waits for this call; return it instead if it comes after the call."""
+        self.calls[f"{call} {kind}"] += 1
         failure = next((waiting for waiting in self._failures if waiting.on in {None, call}), None)
         if failure is None:
             return None

@@ -81,25 +81,30 @@ class FakeTelemetry:
         self.unreachable = False
         self.sample_age_seconds = 0.0
         self.windows_read = 0
-        self._histories: defaultdict[tuple[Target, str], _History] = defaultdict(_History)
+        self._histories: defaultdict[Target, defaultdict[str, _History]] = defaultdict(
+            lambda: defaultdict(_History)
+        )
         self._silences: list[_Silence] = []
         self._failures: list[TelemetryError] = []
 
     def run(self, target: Target, version: str, traffic: Traffic, *, since: datetime) -> None:
         """Let a version behave like this from a moment on, until the next such call; moments in order."""
-        phases = self._histories[target, version].phases
+        phases = self._histories[target][version].phases
         if phases and phases[-1][0] > since:
             raise ValueError("Phases are told in order.")
         phases.append((since, traffic))
 
+    def runs(self, target: Target, version: str) -> bool:
+        """Say whether a version was ever told how to behave."""
+        return any(of == version and history.phases for of, history in self._versions(target))
+
     def serve(self, target: Target, version: str, counts: Counts, *, at: datetime) -> None:
         """Let a version do exactly this at one instant."""
-        self._histories[target, version].events.append((at, counts))
+        self._histories[target][version].events.append((at, counts))
 
     def forget(self, target: Target) -> None:
         """Drop all that a service did."""
-        for key in [key for key in self._histories if key[0] == target]:
-            del self._histories[key]
+        self._histories.pop(target, None)
 
     def silence(
         self,
@@ -135,8 +140,9 @@ class FakeTelemetry:
         counts: defaultdict[Target, dict[str, Counts]] = defaultdict(dict)
         missing: defaultdict[Target, dict[str, Missing]] = defaultdict(dict)
         start = end - timedelta(seconds=seconds)
-        for (target, version), history in self._histories.items():
-            if target not in targets or not history.begun_by(end):
+        told = [(target, *item) for target in targets for item in self._versions(target)]
+        for target, version, history in told:
+            if not history.begun_by(end):
                 continue
             if self._is_silent(target, version, start=start, end=end):
                 missing[target][version] = Missing.STALE
@@ -162,9 +168,9 @@ class FakeTelemetry:
         for at in (tick * step_seconds for tick in range(first, last + 1)):
             moment = datetime.fromtimestamp(at, tz=UTC)
             begin = moment - timedelta(seconds=step_seconds)
-            for (of, version), history in self._histories.items():
-                silent = self._is_silent(of, version, start=begin, end=moment)
-                if of == target and not silent and history.begun_by(moment):
+            for version, history in self._versions(target):
+                silent = self._is_silent(target, version, start=begin, end=moment)
+                if not silent and history.begun_by(moment):
                     found = _counted(history, start=begin, end=moment)
                     custom = {question.name: _answer_to(question, found) for question in questions}
                     windows[at][version] = replace(found, custom=custom)
@@ -178,6 +184,9 @@ class FakeTelemetry:
             frozenset(label.strip() for label in labels.split(","))
             for labels in re.findall(r"by \(([^)]*)\)", query)
         ]
+
+    def _versions(self, target: Target) -> Collection[tuple[str, _History]]:
+        return self._histories.get(target, {}).items()
 
     def _is_silent(self, target: Target, version: str, *, start: datetime, end: datetime) -> bool:
         return any(
@@ -194,9 +203,9 @@ class FakeTelemetry:
         for tick in range(first, last + 1):
             at = tick * step_seconds
             moment = datetime.fromtimestamp(at, tz=UTC)
-            for (of, version), history in self._histories.items():
-                silent = any(silence.covers(moment, of, version) for silence in self._silences)
-                if of != target or silent or not history.begun_by(moment):
+            for version, history in self._versions(target):
+                silent = any(silence.covers(moment, target, version) for silence in self._silences)
+                if silent or not history.begun_by(moment):
                     continue
                 counts = _counted(history, start=moment - timedelta(seconds=step_seconds), end=moment)
                 for figure, value in _figures(counts, seconds=step_seconds).items():

@@ -11,7 +11,6 @@ import os
 import subprocess
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -29,7 +28,6 @@ from django.core.management import call_command
 from django.db import connection
 from django.test.utils import override_settings
 
-from istio.mesh import Manifest
 from releases import flow
 from releases.domain.states import Event, State
 from releases.models import Rollout, StepRun
@@ -46,32 +44,12 @@ SERVICES_IN_A_NAMESPACE = 10
 INTERVAL = timedelta(seconds=15)
 
 
-class CountingMesh(FakeMesh):
-    """Counts every call by kind of call and of object."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.calls: Counter[str] = Counter()
-
-    def get(self, ref: Any) -> Manifest:
-        self.calls[f"get {ref.kind}"] += 1
-        return super().get(ref)
-
-    def list(self, kind: str, **given: Any) -> Any:
-        self.calls[f"list {kind}"] += 1
-        return super().list(kind, **given)
-
-    def put(self, manifest: Manifest, *, dry_run: bool = False) -> Manifest:
-        self.calls[f"put {manifest['kind']}"] += 1
-        return super().put(manifest, dry_run=dry_run)
-
-
 @dataclass
 class Bench:
     """Many running rollouts in their first step, and a clock that everybody shares."""
 
     world: World
-    mesh: CountingMesh
+    mesh: FakeMesh
     rollouts: list[Rollout] = field(default_factory=list)
 
     def pulse(self, *, at: datetime) -> None:
@@ -133,7 +111,7 @@ def bench_rollback(bench: Bench) -> Callable[[], None]:
 def bench_of(count: int) -> Iterator[Bench]:
     """Make ``count`` rollouts by the real flow, each of its own service, all in their first step."""
     world = worlds.build()
-    mesh = CountingMesh()
+    mesh = FakeMesh()
     world.mesh = mesh
     plan = flow.save_plan(
         name="bench",
