@@ -195,7 +195,10 @@ def note_problem(
 
 
 def _start(rollout: Rollout, *, by: Actor, clock: Clock) -> None:
-    """Begin, if no limit was reached meanwhile: two workers that both saw the last free place come here one after the other."""
+    """Begin, if no limit was reached meanwhile: two workers that both saw the last free place come here one after the other.
+
+    The first step is due since this look was: after an outage beyond the grace it is held, like every step.
+    """
     with transaction.atomic():
         take_chain_lock()
         queue = queue_of(rollout, now=clock())
@@ -206,7 +209,7 @@ def _start(rollout: Rollout, *, by: Actor, clock: Clock) -> None:
             Event.START,
             by=by,
             reason=Reason.WRITING,
-            wake=clock(),
+            wake=rollout.next_wake_up or clock(),
             started_at=clock(),
             leased_until=rollout.leased_until,
         )

@@ -135,7 +135,9 @@ def wake_covered(freeze: Freeze) -> None:
     elif freeze.cluster_id:
         covered = Q(service__cluster=freeze.cluster_id)
     rows = Rollout.objects.filter(covered, state__in=MOVING)
-    rows.update(next_wake_up=database_now())
+    # Never later than it was due: what is overdue stays so.
+    now = database_now()
+    rows.exclude(next_wake_up__lte=now).update(next_wake_up=now)
     transaction.on_commit(partial(wait_for_passes, list(rows.values_list("pk", flat=True))))
 
 

@@ -173,6 +173,24 @@ class TestOverdue:
         assert (rollout.state, rollout.reason_code) == (State.PAUSED, "overdue")
         assert not scene.writes(rollout)
 
+    def test_an_approval_that_nobody_looked_at_in_time_begins_with_a_person(self, scene: Scene) -> None:
+        rollout = scene.rollout(at=State.APPROVED)
+        scene.world.now += timedelta(hours=10)
+        rollout = scene.pulse(rollout)
+        assert (rollout.state, rollout.reason_code) == (State.PAUSED, "overdue")
+        assert not scene.writes(rollout)
+        rollout = scene.pulse(scene.by_hand(rollout, Event.RESUME), times=2)
+        assert (rollout.state, scene.weight(rollout)) == (State.RUNNING, 5)
+
+    def test_a_freeze_that_is_made_meanwhile_does_not_make_it_due_in_time(self, scene: Scene) -> None:
+        rollout = scene.rollout(at=State.APPROVED)
+        due = database_now() - timedelta(hours=10)
+        Rollout.objects.filter(pk=rollout.pk).update(next_wake_up=due)
+        manager = person("calendar", RoleName.CALENDAR_MANAGER, RoleName.OPERATOR)
+        flow.press_red_button(by=actor(manager), why="stop all")
+        rollout.refresh_from_db()
+        assert rollout.next_wake_up == due
+
     def test_a_write_that_was_begun_is_not_done_long_after_its_time(self, scene: Scene) -> None:
         rollout = scene.rollout(step=0)
         scene.mesh.fail_next(Unreachable("gone"), on="put", times=1000)
