@@ -19,7 +19,7 @@ from releases.domain.reasons import Reason
 from releases.domain.states import Event, State
 from releases.flow.authority import verdict_behind
 from releases.flow.calibrate import learn_from
-from releases.flow.content import ended, without_ours
+from releases.flow.content import ended, restored, without_ours
 from releases.flow.mesh_write import fence_for, put, settle
 from releases.flow.move import move
 from releases.flow.shift import prepare, undrifted
@@ -169,23 +169,26 @@ def _is_back(rollout: Rollout, *, live: Manifest, document: Manifest) -> bool:
 
 
 def roll_back_document(rollout: Rollout, *, live: Manifest) -> tuple[Manifest, str]:
-    """Render the baseline's traffic into the live object; if the rules cannot edit it, restore the stored baseline and say so."""
+    """Render the baseline's traffic into the live object; if the rules cannot edit it, restore the stored routes and say so."""
     try:
         back, note = ended(live, rollout=rollout, candidate_weight=0), ""
     except TrafficError as error:
-        back = {**live, "spec": _stored_spec(rollout)}
-        note = f"The live object could not be edited ({error}); the stored baseline was restored."
+        back = restored(_stored_back(rollout), live, service=rollout.service)
+        note = _(
+            "The live object could not be edited (%(problem)s); this service's routes were restored as they were "
+            "before the release."
+        ) % {"problem": said_of(error)}
     back = without_ours(back, service=rollout.service)
     return with_annotations(back, changes={FENCE: fence_for(rollout, live=live)}), note
 
 
-def _stored_spec(rollout: Rollout) -> Any:
-    """Return the stored baseline's routes with nothing for the candidate: one that was adopted may give it some."""
+def _stored_back(rollout: Rollout) -> Manifest:
+    """Return the stored baseline with nothing for the candidate: one that was adopted may give it some."""
     baseline: Manifest = (rollout.baseline or {})["virtual_service"]
     try:
-        return ended(baseline, rollout=rollout, candidate_weight=0)["spec"]
+        return ended(baseline, rollout=rollout, candidate_weight=0)
     except TrafficError:
-        return baseline["spec"]
+        return baseline
 
 
 def pause(

@@ -8,6 +8,7 @@ from typing import Any
 from istio.documents import TrafficError
 from istio.marks import without_weir
 from istio.mesh import Manifest
+from istio.restoring import with_routes_of
 from istio.traffic import TrafficSpec, cleaned, owned_part, render, with_subset
 from releases.domain.fingerprint import digest
 from releases.flow.quorum import terms_of
@@ -60,6 +61,11 @@ def ended(virtual_service: Manifest, *, rollout: Rollout, candidate_weight: int)
 def without_ours(virtual_service: Manifest, *, service: Service) -> Manifest:
     """Return a copy with nothing of a release of this service in it; another service's in the same object stays."""
     return cleaned(virtual_service, host=service.host, routes=service.routes, namespace=service.namespace)
+
+
+def restored(stored: Manifest, live: Manifest, *, service: Service) -> Manifest:
+    """Return the live object with this service's routes as they were stored; another service's in the same object stay."""
+    return with_routes_of(stored, live, host=service.host, routes=service.routes, namespace=service.namespace)
 
 
 def with_candidate_subset(destination_rule: Manifest, *, rollout: Rollout | TrafficChange) -> Manifest:

@@ -26,7 +26,7 @@ from releases.flow.allowed import check_event
 from releases.flow.approve import approval_problem
 from releases.flow.checking import baseline_of
 from releases.flow.closed import closed_sentence
-from releases.flow.content import fingerprint_of, owned_parts, render_spec
+from releases.flow.content import fingerprint_of, owned_parts, render_spec, restored
 from releases.flow.look import drift_of, expected_of, shared_surroundings, version_problem
 from releases.flow.mesh_write import fence_for, put, settle
 from releases.flow.move import change, move
@@ -115,7 +115,7 @@ def _tell_restored(
 def _ours(rollout: Rollout, *, live: Manifest) -> Manifest:
     """Return the live object with Weir's part as it was last written; what else its owner changed stays.
 
-    Where Weir's part can not be found in it any more, the routes are put back whole.
+    Where Weir's part can not be found in it any more, the service's routes are put back whole.
     """
     expected = expected_of(rollout) or live
     run = rollout.step_runs.exclude(written=None).order_by("-position").first()
@@ -127,9 +127,9 @@ def _ours(rollout: Rollout, *, live: Manifest) -> Manifest:
     try:
         document = render_spec(spec, live, rollout=rollout)
         if owned_parts(document, rollout=rollout) != owned_parts(expected, rollout=rollout):
-            document = {**live, "spec": expected["spec"]}
+            document = restored(expected, live, service=rollout.service)
     except TrafficError:
-        document = {**live, "spec": expected["spec"]}
+        document = restored(expected, live, service=rollout.service)
     if document == live:
         return live
     ours = {

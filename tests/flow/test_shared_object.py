@@ -138,6 +138,58 @@ def test_going_back_is_never_refused_and_leaves_the_others_routes_and_mirror(sha
     assert set(end["metadata"]["annotations"]) == {"weir.dev/fence"}
 
 
+def second_route(document: Manifest) -> None:
+    """Somebody adds a second route to product and shifts order meanwhile: the rules can not edit this any more."""
+    http = document["spec"]["http"]
+    http[0]["route"] = [
+        {"destination": {"host": "order", "subset": "v1"}, "weight": 70},
+        {"destination": {"host": "order", "subset": "v0"}, "weight": 30},
+    ]
+    http[-1]["name"] = "renamed"
+
+
+def test_the_last_resort_restores_this_services_routes_and_leaves_the_others(shared: Scene) -> None:
+    rollout = shared.rollout(name="product", step=1)
+    shared.mesh.edit(OBJECT, second_route)
+    theirs = shared.mesh.peek(OBJECT)["spec"]["http"][0]
+    rollout = shared.by_hand(rollout, Event.ROLL_BACK)
+    assert rollout.state == State.ROLLED_BACK
+    orders, primary = shared.mesh.peek(OBJECT)["spec"]["http"]
+    assert orders == theirs
+    assert (primary["name"], [entry.get("weight") for entry in primary["route"]]) == ("primary", [100])
+    told = rollout.audit_events.filter(action="done").latest("seq")
+    assert "routes were restored" in told.reason
+
+
+def test_restoring_after_drift_leaves_the_others_routes(shared: Scene) -> None:
+    rollout = shared.rollout(name="product", step=1)
+    shared.mesh.edit(OBJECT, second_route)
+    theirs = shared.mesh.peek(OBJECT)["spec"]["http"][0]
+    rollout = shared.until(rollout, State.PAUSED)
+    shared.by_hand(rollout, Event.RESTORE)
+    orders, primary = shared.mesh.peek(OBJECT)["spec"]["http"]
+    assert orders == theirs
+    assert [entry["weight"] for entry in primary["route"]] == [80, 20]
+
+
+def test_giving_a_split_by_hand_back_leaves_the_others_routes(shared: Scene) -> None:
+    change = change_of(shared, "product", 20)
+    change = flow.perform_change(
+        change,
+        ChangeEvent.APPROVE,
+        by=actor(shared.world.approver),
+        fingerprint=change.fingerprint,
+        why="read it",
+    )
+    flow.perform_change(change, ChangeEvent.APPLY, by=actor(shared.world.operator))
+    shared.mesh.edit(OBJECT, second_route)
+    theirs = shared.mesh.peek(OBJECT)["spec"]["http"][0]
+    flow.all_back(shared.world.service("product"), by=actor(shared.world.operator))
+    orders, primary = shared.mesh.peek(OBJECT)["spec"]["http"]
+    assert orders == theirs
+    assert primary["name"] == "primary"
+
+
 def test_a_write_of_the_other_service_is_not_taken_for_ones_own(shared: Scene) -> None:
     """A worker that was ended before its write finds the object with the fence of somebody else."""
     done = shared.rollout(at=State.COMPLETED, name="order")

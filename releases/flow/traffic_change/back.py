@@ -19,7 +19,7 @@ from releases.domain.states import Event, State
 from releases.domain.traffic_change import ChangeEvent, ChangeState, settled_on
 from releases.flow.authorize import check_may
 from releases.flow.command_line import asker_of
-from releases.flow.content import pair_of, without_ours
+from releases.flow.content import pair_of, restored, without_ours
 from releases.flow.perform import perform
 from releases.flow.record import record, record_refusal
 from releases.flow.traffic_change.content import document_of, fence_of
@@ -129,8 +129,8 @@ def back_document(change: TrafficChange, *, live: Manifest) -> tuple[Manifest, s
     note = _(
         "The live object could not be edited (%(problem)s); it was restored as it was before %(change)s."
     )
-    restored = without_ours({**live, "spec": current.before["spec"]}, service=change.service)
-    return with_annotations(restored, changes=fence), note % {"problem": problem, "change": current}
+    back = without_ours(restored(current.before, live, service=change.service), service=change.service)
+    return with_annotations(back, changes=fence), note % {"problem": problem, "change": current}
 
 
 def _checked_target(service: Service, *, rollout: Rollout | None, to: Version | None) -> Version:
