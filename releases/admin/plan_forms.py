@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from django import forms
+from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
@@ -64,6 +65,13 @@ class PlanForm(forms.Form):
 
     name = forms.SlugField(label=_("Name"), max_length=100, allow_unicode=True)
     title = forms.CharField(label=_("Title"), max_length=200, required=False)
+    owners = forms.ModelChoiceField(
+        label=_("Owning group"),
+        queryset=Group.objects.order_by("name"),
+        required=False,
+        empty_label=_("shared by all"),
+        help_text=_("Who may change it. Everybody may use it."),
+    )
     strategy = forms.ChoiceField(label=_("Strategy"), choices=RolloutPlan.Strategy.choices, initial="canary")
     policy = forms.ChoiceField(
         label=_("Evidence"),
@@ -103,6 +111,7 @@ class PlanForm(forms.Form):
         return {
             "name": plan.name,
             "title": plan.title,
+            "owners": plan.owners_id,
             "strategy": plan.strategy,
             "policy": evidence.policy,
             "interval": evidence.interval_seconds,

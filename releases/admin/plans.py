@@ -15,8 +15,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from releases import flow
-from releases.admin.actor import actor_of, may
+from releases import flow, selectors
+from releases.admin.actor import actor_of, may, person
 from releases.admin.base import OperationsAdmin
 from releases.admin.plan_forms import BaseStepFormSet, PlanForm, step_forms
 from releases.admin.plan_templates import plan_templates
@@ -29,19 +29,19 @@ from releases.templatetags.weir import moment
 
 @admin.register(RolloutPlan)
 class RolloutPlanAdmin(OperationsAdmin[RolloutPlan]):
-    list_display = ("name", "title", "kind", "weights", "changed")
-    list_filter = ("strategy",)
+    list_display = ("name", "title", "kind", "weights", "owners", "changed")
+    list_filter = ("strategy", "owners")
     search_fields = ("name", "title")
     empty_help = gettext_lazy("Add a plan: begin with a template and change its steps.")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[RolloutPlan]:
-        return super().get_queryset(request).select_related("created_by").prefetch_related("steps")
+        return super().get_queryset(request).select_related("created_by", "owners").prefetch_related("steps")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return may(request, Action.EDIT_PLANS)
 
     def has_delete_permission(self, request: HttpRequest, obj: RolloutPlan | None = None) -> bool:
-        return self.has_add_permission(request)
+        return self.has_add_permission(request) if obj is None else self._keeps(request, obj)
 
     @admin.display(description=gettext_lazy("strategy"), ordering="strategy")
     def kind(self, plan: RolloutPlan) -> str:
@@ -74,7 +74,7 @@ class RolloutPlanAdmin(OperationsAdmin[RolloutPlan]):
         plan = self.get_object(request, object_id)
         if plan is None:
             raise Http404
-        if request.method == "POST" and not self.has_add_permission(request):
+        if request.method == "POST" and not self._keeps(request, plan):
             raise PermissionDenied
         return self._plan_view(request, plan=plan)
 
@@ -89,6 +89,12 @@ class RolloutPlanAdmin(OperationsAdmin[RolloutPlan]):
 
     def delete_model(self, request: HttpRequest, obj: RolloutPlan) -> None:
         flow.delete_plan(obj, by=actor_of(request))
+
+    def _keeps(self, request: HttpRequest, plan: RolloutPlan | None) -> bool:
+        """Say whether the person may save this plan, or a new one."""
+        if plan is None:
+            return self.has_add_permission(request)
+        return selectors.may_keep_plan(person(request), plan)
 
     def _plan_view(self, request: HttpRequest, *, plan: RolloutPlan | None) -> HttpResponse:
         """Show the form with its steps, or save both at once."""
@@ -109,7 +115,7 @@ class RolloutPlanAdmin(OperationsAdmin[RolloutPlan]):
             "form": form,
             "steps": steps,
             "templates": plan_templates(),
-            "may_save": self.has_add_permission(request),
+            "may_save": self._keeps(request, plan),
             "opts": self.opts,
         }
         return TemplateResponse(request, "releases/plan_form.html", context)
@@ -119,6 +125,7 @@ class RolloutPlanAdmin(OperationsAdmin[RolloutPlan]):
     ) -> RolloutPlan | None:
         """Save by ``flow``, or show its refusal where it belongs and return None."""
         named = {name: form.cleaned_data[name] for name in ("name", "title", "strategy")}
+        owners = form.cleaned_data["owners"]
         try:
             return flow.save_plan(
                 **named,
@@ -126,6 +133,7 @@ class RolloutPlanAdmin(OperationsAdmin[RolloutPlan]):
                 evidence=form.evidence(),
                 by=actor_of(request),
                 plan=plan,
+                owners=flow.Owners.UNSAID if owners is None and plan is None else owners,
             )
         except BadPlan as error:
             if not steps.refuse(error):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib.auth.models import Group
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import mixins, serializers, status
 from rest_framework.decorators import action
@@ -15,6 +16,7 @@ from releases.api.actors import actor_of
 from releases.api.base import Noun
 from releases.api.fields import MirrorJson, RuleJson, StickyJson
 from releases.api.people import PersonSerializer
+from releases.api.references import Named
 from releases.api.rehearsals import RehearsalInput, RehearsalSerializer, asked
 from releases.domain.plan import MAX_HOLD_BACK, EvidencePolicy, Gate, Strategy
 from releases.models import RolloutPlan
@@ -62,15 +64,26 @@ class EvidenceSerializer(serializers.Serializer[Any]):
 
 
 class PlanSerializer(serializers.ModelSerializer[RolloutPlan]):
-    """A plan with its steps in order."""
+    """A plan with its steps in order. ``owners``: the group that changes it; null: shared, changed by its author and the catalogue's keepers."""
 
     steps = StepSerializer(many=True, read_only=True)
     evidence = serializers.SerializerMethodField()
+    owners = serializers.CharField(source="owners.name", read_only=True, default=None, allow_null=True)
     created_by = PersonSerializer(read_only=True, allow_null=True)
 
     class Meta:
         model = RolloutPlan
-        fields = ["id", "name", "title", "strategy", "steps", "evidence", "created_by", "updated_at"]
+        fields = [
+            "id",
+            "name",
+            "title",
+            "strategy",
+            "steps",
+            "evidence",
+            "owners",
+            "created_by",
+            "updated_at",
+        ]
 
     @extend_schema_field(EvidenceSerializer)
     def get_evidence(self, plan: RolloutPlan) -> dict[str, Any]:
@@ -78,7 +91,10 @@ class PlanSerializer(serializers.ModelSerializer[RolloutPlan]):
 
 
 class PlanInput(serializers.Serializer[Any]):
-    """A plan as it is sent. Steps and evidence are checked once more, as a whole, by the domain."""
+    """A plan as it is sent. Steps and evidence are checked once more, as a whole, by the domain.
+
+    ``owners`` is a group by id or name; left out, a new plan is the only group's for which its maker makes plans.
+    """
 
     name = serializers.CharField(max_length=100)
     title = serializers.CharField(max_length=200, required=False, allow_blank=True, default="")
@@ -87,10 +103,13 @@ class PlanInput(serializers.Serializer[Any]):
     )
     steps = StepSerializer(many=True, allow_empty=False)
     evidence = EvidenceSerializer(required=False, default=dict)
+    owners = Named(rows=Group.objects.all(), required=False, allow_null=True)
 
 
 class PlanViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Noun[RolloutPlan]):
-    queryset = RolloutPlan.objects.select_related("created_by").prefetch_related("steps").order_by("name")
+    queryset = (
+        RolloutPlan.objects.select_related("created_by", "owners").prefetch_related("steps").order_by("name")
+    )
     serializer_class = PlanSerializer
     filterset_fields = ["name", "strategy"]
     ordering = "id"

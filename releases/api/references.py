@@ -49,6 +49,13 @@ class Reference(Key):
         return int(value.pk)
 
 
+class Named(Reference):
+    """Taken by id or name, shown by name."""
+
+    def to_representation(self, value: Any) -> str:
+        return str(value.name)
+
+
 def find(rows: QuerySet[Any], value: int | str) -> Any:
     """Return the one row with this id or name. Raises ValidationError."""
     what = rows.model._meta.verbose_name

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import django_filters
 from django.contrib.auth.models import Group
 from django.db.models import QuerySet
@@ -17,7 +15,7 @@ from rest_framework.response import Response
 from releases import flow, selectors
 from releases.api.actors import actor_of
 from releases.api.catalogue import CatalogueViewSet
-from releases.api.references import Reference, named
+from releases.api.references import Named, named
 from releases.api.routing import (
     AllBackInput,
     AllBackSerializer,
@@ -32,13 +30,6 @@ from releases.api.traffic_changes import version_of
 from releases.api.versions import VersionRefSerializer
 from releases.models import Rollout, TrafficChange
 from services.models import Cluster, Metric, Policy, Service
-
-
-class Named(Reference):
-    """Taken by id or name, shown by name."""
-
-    def to_representation(self, value: Any) -> str:
-        return str(value.name)
 
 
 class ServiceSerializer(serializers.ModelSerializer[Service]):

@@ -38,7 +38,7 @@ from releases.flow.heads import send_heads, sign_head
 from releases.flow.measured import as_measured
 from releases.flow.notify import remind
 from releases.flow.perform import check_first, perform
-from releases.flow.plans import delete_plan, save_plan
+from releases.flow.plans import Owners, delete_plan, save_plan
 from releases.flow.raw_changes import record_raw_changes
 from releases.flow.recompute import is_reproduced
 from releases.flow.record import record_refusal
@@ -76,6 +76,7 @@ from releases.flow.verify import verify_chain
 __all__ = [
     "SHORTEST_REASON",
     "Asked",
+    "Owners",
     "Report",
     "Statements",
     "Thinned",

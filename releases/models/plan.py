@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.models import Group
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -13,7 +14,10 @@ from releases.domain.plan import Plan
 
 
 class RolloutPlan(models.Model):
-    """A plan that rollouts copy when they are made: editing it later changes no rollout."""
+    """A plan that rollouts copy when they are made: editing it later changes no rollout.
+
+    It is changed by its owning group; without one it is shared, and changed by its author or who keeps the whole catalogue.
+    """
 
     class Strategy(models.TextChoices):
         CANARY = "canary", _("canary")
@@ -27,6 +31,15 @@ class RolloutPlan(models.Model):
         _("strategy"), max_length=20, choices=Strategy.choices, default=Strategy.CANARY
     )
     evidence = models.JSONField(_("evidence policy"), default=dict, blank=True)
+    owners = models.ForeignKey(
+        Group,
+        models.PROTECT,
+        related_name="rollout_plans",
+        verbose_name=_("owning group"),
+        null=True,
+        blank=True,
+        help_text=_("Who may change it. Everybody may use it."),
+    )
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         models.PROTECT,

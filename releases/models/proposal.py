@@ -50,7 +50,7 @@ class Proposal(models.Model):
         Rollout, models.PROTECT, related_name="proposals", verbose_name=_("rollout"), null=True
     )
     plan = models.ForeignKey(
-        RolloutPlan, models.CASCADE, related_name="proposals", verbose_name=_("plan"), null=True
+        RolloutPlan, models.SET_NULL, related_name="proposals", verbose_name=_("plan"), null=True
     )
     account = models.ForeignKey(
         settings.AUTH_USER_MODEL,

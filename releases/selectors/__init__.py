@@ -31,6 +31,7 @@ from releases.selectors.packs import (
     heads_as_jsonl,
     trail_as_jsonl,
 )
+from releases.selectors.plans import may_keep_plan
 from releases.selectors.preview import Preview, StepPreview, preview
 from releases.selectors.readable import exportable_events, exports_whole_trail, readable_events
 from releases.selectors.rehearsals import blindness, rehearsal_of, rehearsal_sentence
@@ -110,6 +111,7 @@ __all__ = [
     "listed_rollouts",
     "may",
     "may_in",
+    "may_keep_plan",
     "newest_place",
     "news_after",
     "preview",

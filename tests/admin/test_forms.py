@@ -6,15 +6,16 @@ import json
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Group
 from django.urls import reverse
 
 from releases import flow
 from releases.admin.plan_forms import LengthField, PlanForm, StepForm, step_forms
 from releases.admin.plan_templates import plan_templates
 from releases.domain.states import Event, State
-from releases.models import AuditEvent, Rollout, RolloutPlan
+from releases.models import AuditEvent, Role, Rollout, RolloutPlan
 from tests.admin.conftest import SignIn
-from tests.admin.world import STATEMENTS, World, actor
+from tests.admin.world import STATEMENTS, World, actor, person
 
 PLAN = {
     "name": "new",
@@ -144,6 +145,27 @@ def test_a_viewer_reads_plans_and_saves_none(world: World, sign_in: SignIn) -> N
     url = reverse("admin:releases_rolloutplan_change", args=[world.plan.pk])
     assert "Save the plan" not in client.get(url).content.decode()
     assert client.post(url, posted({"weight": 10, "bake": "1 h"}, name="canary")).status_code == 403
+
+
+def test_another_groups_plan_is_read_and_not_saved_or_deleted(world: World, sign_in: SignIn) -> None:
+    RolloutPlan.objects.update(owners=Group.objects.create(name="ours"))
+    other = person("other")
+    Role.objects.create(user=other, name="operator", group=Group.objects.create(name="theirs"))
+    client = sign_in(other)
+    url = reverse("admin:releases_rolloutplan_change", args=[world.plan.pk])
+    assert "Save the plan" not in client.get(url).content.decode()
+    assert client.post(url, posted({"weight": 10, "bake": "1 h"}, initial=1)).status_code == 403
+    delete = reverse("admin:releases_rolloutplan_delete", args=[world.plan.pk])
+    assert client.post(delete, {"post": "yes"}).status_code == 403
+    assert RolloutPlan.objects.get().steps.count() == 3
+
+
+def test_a_plan_is_given_to_a_group_on_its_page(world: World, sign_in: SignIn) -> None:
+    ours = Group.objects.create(name="ours")
+    step = {"weight": 10, "bake": "1 h", "gate": "auto"}
+    url = reverse("admin:releases_rolloutplan_add")
+    sign_in(world.requester).post(url, posted(step, owners=str(ours.pk)))
+    assert RolloutPlan.objects.get(name="new").owners == ours
 
 
 def test_a_plan_of_a_live_rollout_is_not_deleted(world: World, sign_in: SignIn) -> None:

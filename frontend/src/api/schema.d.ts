@@ -2965,7 +2965,11 @@ export interface components {
             /** Query template of the denominator */
             denominator?: string;
         };
-        /** @description A plan as it is sent. Steps and evidence are checked once more, as a whole, by the domain. */
+        /**
+         * @description A plan as it is sent. Steps and evidence are checked once more, as a whole, by the domain.
+         *
+         *     ``owners`` is a group by id or name; left out, a new plan is the only group's for which its maker makes plans.
+         */
         PatchedPlanInputRequest: {
             name?: string;
             /** @default  */
@@ -2974,6 +2978,7 @@ export interface components {
             strategy: components["schemas"]["PlanInputStrategyEnum"];
             steps?: components["schemas"]["StepRequest"][];
             evidence?: components["schemas"]["EvidenceRequest"];
+            owners?: number | string | null;
         };
         /** @description ``number`` counts changes and is part of every fingerprint. Groups are given by name. */
         PatchedPolicyRequest: {
@@ -3066,7 +3071,7 @@ export interface components {
             readonly id: number;
             readonly name: string;
         };
-        /** @description A plan with its steps in order. */
+        /** @description A plan with its steps in order. ``owners``: the group that changes it; null: shared, changed by its author and the catalogue's keepers. */
         Plan: {
             readonly id: number;
             name: string;
@@ -3074,6 +3079,7 @@ export interface components {
             strategy?: components["schemas"]["PlanStrategyEnum"];
             readonly steps: components["schemas"]["Step"][];
             readonly evidence: components["schemas"]["Evidence"];
+            readonly owners: string | null;
             readonly created_by: components["schemas"]["Person"] | null;
             /**
              * Updated
@@ -3081,7 +3087,11 @@ export interface components {
              */
             readonly updated_at: string;
         };
-        /** @description A plan as it is sent. Steps and evidence are checked once more, as a whole, by the domain. */
+        /**
+         * @description A plan as it is sent. Steps and evidence are checked once more, as a whole, by the domain.
+         *
+         *     ``owners`` is a group by id or name; left out, a new plan is the only group's for which its maker makes plans.
+         */
         PlanInputRequest: {
             name: string;
             /** @default  */
@@ -3090,6 +3100,7 @@ export interface components {
             strategy: components["schemas"]["PlanInputStrategyEnum"];
             steps: components["schemas"]["StepRequest"][];
             evidence?: components["schemas"]["EvidenceRequest"];
+            owners?: number | string | null;
         };
         /**
          * @description * `canary` - canary

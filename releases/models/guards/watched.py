@@ -55,7 +55,7 @@ WATCHED: Mapping[str, Watch] = {
     ),
     "services_policy_required_groups": Watch(("policy_id", "group_id")),
     "services_policy_signers": Watch(("policy_id", "group_id")),
-    "releases_rolloutplan": Watch(("name", "strategy", "evidence")),
+    "releases_rolloutplan": Watch(("name", "strategy", "evidence", "owners_id")),
     "releases_planstep": Watch(
         ("plan_id", "position", "weight", "bake_seconds", "gate", "not_before", "rules", "sticky", "mirror")
     ),
