@@ -32,12 +32,12 @@ _SECTIONS: dict[str | Promise, list[str]] = {
         "Rollout",
         "RolloutPlan",
         "TrafficChange",
-        "Freeze",
-        "ReleaseWindow",
         "Proposal",
         "StandardChange",
     ],
-    gettext_lazy("Catalogue"): ["Service", "Version", "Cluster", "Metric", "Policy"],
+    gettext_lazy("Calendar"): ["Freeze", "ReleaseWindow", "Holiday"],
+    gettext_lazy("Catalogue"): ["Service", "Version", "Cluster", "Metric", "Policy", "RolloutLimit"],
+    gettext_lazy("Notifications"): ["NotificationChannel", "Delivery"],
     gettext_lazy("People"): ["User", "Group", "Role", "ApiToken"],
 }
 

@@ -100,6 +100,9 @@ def test_a_strip_stays_inside_of_its_box(starts: list[int], bake: int) -> None:
     strip = draw_strip(steps, now=NOON)
     assert strip is not None
     assert all(0 <= bar.x <= 100 and bar.width > 0 and bar.x + bar.width <= 101 for bar in strip.bars)
+    for bar in strip.bars:
+        beside = {"before": bar.x, "inside": bar.width, "after": 100 - bar.x - bar.width}
+        assert beside[bar.label_at] >= 25
     assert strip.now_x is not None
     assert 0 <= strip.now_x <= 100
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Literal
 
 ROW = 40
 """Pixels of one step's row."""
+
+_LABEL = 25
+"""Percent of the width that a label may take."""
 
 _DAY = timedelta(days=1)
 _DISTANCES = (
@@ -50,7 +54,10 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One row: percent from the left, percent wide, pixels from the top; the label where there is room."""
+    """One row: percent from the left, percent wide, pixels from the top; the label where there is room.
+
+    ``label_at`` is ``after`` or ``before`` the bar, or ``inside`` one that leaves no room beside it.
+    """
 
     weight: int
     css: str
@@ -59,7 +66,7 @@ class Bar:
     y: int
     label: str
     label_x: float
-    label_left: bool
+    label_at: Literal["before", "inside", "after"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +138,9 @@ def round_instants(begin: datetime, *, length: timedelta, most: int = 8) -> list
 
 
 def _bar(step: Held, *, left: float, right: float, y: int) -> Bar:
-    to_the_left = right > 75
+    label_at: Literal["before", "inside", "after"] = (
+        "after" if right <= 100 - _LABEL else "before" if left >= _LABEL else "inside"
+    )
     return Bar(
         weight=step.weight,
         css=step.css,
@@ -139,8 +148,8 @@ def _bar(step: Held, *, left: float, right: float, y: int) -> Bar:
         width=max(round(right - left, 2), 0.4),
         y=y,
         label=step.label,
-        label_x=left if to_the_left else right,
-        label_left=to_the_left,
+        label_x=right if label_at == "after" else left,
+        label_at=label_at,
     )
 
 
