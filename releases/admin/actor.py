@@ -7,7 +7,7 @@ from django.http import HttpRequest
 
 from releases import selectors
 from releases.domain.actor import Actor, Channel
-from releases.domain.roles import Action, allows
+from releases.domain.roles import Action, RoleName, allows
 from releases.domain.states import Event
 from releases.models import User
 from releases.sessions import is_fresh
@@ -23,15 +23,21 @@ def person(request: HttpRequest) -> User:
 
 
 def may(request: HttpRequest, what: Event | Action) -> bool:
-    """Say whether a role of the person grants it on some service; the roles are read once per request."""
-    if _ROLES not in request.META:
-        request.META[_ROLES] = selectors.roles_of(person(request), None)
-    return person(request).is_active and allows(request.META[_ROLES], what)
+    """Say whether a role of the person grants it on some service."""
+    return allows((RoleName(name) for name, _group in _held(request)), what)
 
 
 def may_everywhere(request: HttpRequest, what: Event | Action) -> bool:
     """Say whether a role of the person that holds on every service grants it."""
-    return selectors.may_in(person(request), what, group_id=None)
+    return allows((RoleName(name) for name, group in _held(request) if group is None), what)
+
+
+def _held(request: HttpRequest) -> list[tuple[str, int | None]]:
+    """Return the person's roles, read once per request: a page asks for each kind of row what may be done to it."""
+    if _ROLES not in request.META:
+        request.META[_ROLES] = selectors.held_roles(person(request))
+    held: list[tuple[str, int | None]] = request.META[_ROLES]
+    return held
 
 
 def actor_of(request: HttpRequest) -> Actor:

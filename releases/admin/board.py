@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.db.models import Prefetch
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
@@ -22,7 +23,7 @@ from releases import selectors
 from releases.admin.actor import person
 from releases.clock import database_now
 from releases.domain.states import FINISHED, LIVE
-from releases.models import Rollout, SignedHead
+from releases.models import Rollout, SignedHead, StepRun
 
 ENDED = 6
 FREEZES = 4
@@ -51,7 +52,9 @@ def health_fragment(request: HttpRequest) -> HttpResponse:
 def board_context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Add what the board shows. The number of queries does not grow with the number of rollouts."""
     user = person(request)
-    rows = selectors.rollouts()
+    rows = selectors.listed_rollouts().prefetch_related(
+        Prefetch("step_runs", StepRun.objects.order_by("position"))
+    )
     live = list(rows.filter(state__in=LIVE))
     waiting = {rollout.pk for rollout in selectors.waiting_for(user)}
     now = database_now()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.contrib import admin
+from django.contrib.admin.views.main import PAGE_VAR
 from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
@@ -19,6 +20,7 @@ from releases import selectors
 from releases.admin import trail
 from releases.admin.actor import may_everywhere, person
 from releases.admin.base import OperationsAdmin
+from releases.domain.actor import Channel
 from releases.domain.roles import Action
 from releases.models import AuditEvent, MetricSnapshot, Verdict
 from releases.templatetags.weir import as_yaml, moment, outcome_chip, outcome_mark
@@ -31,10 +33,15 @@ else:
     _Paginator = Paginator
 
 
-class NewestFirst(_Paginator):
-    """Counts without reading a million rows: what is beyond the limit is reached by a search or a filter."""
+PAGES_AHEAD = 10
+"""So many pages beyond the one that is shown are counted and offered."""
 
-    limit = 10_000
+
+class NewestFirst(_Paginator):
+    """Counts no further than a few pages ahead of the one that is shown: to count a million rows costs more than to read fifty."""
+
+    limit = 0
+    """Set for each request."""
 
     @cached_property
     def count(self) -> int:
@@ -42,11 +49,30 @@ class NewestFirst(_Paginator):
         return rows[: self.limit].count() if isinstance(rows, QuerySet) else len(rows)
 
 
+class ChannelFilter(admin.SimpleListFilter):
+    """The doors there are: asking which ones the trail names would read all of it."""
+
+    title = _("channel")
+    parameter_name = "channel"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(channel.value, channel.value) for channel in Channel]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(channel=self.value()) if self.value() else queryset
+
+
 class RecordAdmin(OperationsAdmin[M]):
     """Rows that are written once, many of them: no counting, no history of a history."""
 
     paginator = NewestFirst
     has_history = False
+
+    def get_paginator(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        asked = request.GET.get(PAGE_VAR, "")
+        paginator: Any = super().get_paginator(request, *args, **kwargs)
+        paginator.limit = ((int(asked) if asked.isdecimal() else 1) + PAGES_AHEAD) * paginator.per_page
+        return paginator
 
     @admin.display(description=_("time"))
     def exact_time(self, row: Any) -> str:
@@ -61,7 +87,7 @@ class AuditEventAdmin(RecordAdmin[AuditEvent]):
     list_display_links = ("seq", "what")
     list_filter = (
         "outcome",
-        "channel",
+        ChannelFilter,
         "service",
     )  # every service: whose events there are would be asked of all of them
     list_select_related = ("service", "rollout")

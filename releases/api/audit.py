@@ -24,6 +24,7 @@ from releases.api.actors import actor_of, user_of
 from releases.api.base import Noun
 from releases.api.permissions import MayReadAudit
 from releases.api.references import named
+from releases.api.rows import RowSerializer
 from releases.api.traffic import ObjectOrNull
 from releases.api.versions import ServiceRefSerializer
 from releases.clock import database_now
@@ -40,8 +41,11 @@ class RolloutRefSerializer(serializers.ModelSerializer[Rollout]):
         model = Rollout
         fields = ["id", "number"]
 
+    def to_representation(self, instance: Rollout) -> dict[str, Any]:
+        return {"id": instance.pk, "number": str(instance)}
 
-class AuditEventSerializer(serializers.ModelSerializer[AuditEvent]):
+
+class AuditEventSerializer(RowSerializer[AuditEvent]):
     """One event, with its place in the chain. ``ip`` is null unless ``context["addresses"]`` is true."""
 
     sentence = serializers.SerializerMethodField()

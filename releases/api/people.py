@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rest_framework import serializers
 
 from releases.models import User
@@ -15,3 +17,6 @@ class PersonSerializer(serializers.ModelSerializer[User]):
     class Meta:
         model = User
         fields = ["id", "name"]
+
+    def to_representation(self, instance: User) -> dict[str, Any]:
+        return {"id": instance.pk, "name": str(instance)}

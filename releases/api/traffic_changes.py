@@ -137,7 +137,7 @@ class TrafficChangeFilter(django_filters.FilterSet):
     """``?service=`` takes an id or a name; ``?state=`` may be given several times."""
 
     service = django_filters.CharFilter(method="of_service", label=_("service, by id or name"))
-    state = django_filters.MultipleChoiceFilter(choices=CHANGE_STATE_LABELS)
+    state = django_filters.MultipleChoiceFilter(choices=CHANGE_STATE_LABELS, distinct=False)
     open = django_filters.BooleanFilter(method="that_is_open", label=_("not ended"))
 
     class Meta:

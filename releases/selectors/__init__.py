@@ -18,7 +18,7 @@ from releases.selectors.calendar import (
 )
 from releases.selectors.chain import ChainState, chain
 from releases.selectors.drift import drift_seen
-from releases.selectors.events import AllowedEvent, allowed_events, may, may_in
+from releases.selectors.events import AllowedEvent, allowed_events, held_roles, may, may_in
 from releases.selectors.experiments import experiments
 from releases.selectors.health import HealthItem, ask_parts, health, known_health
 from releases.selectors.news import Item, News, Place, newest_place, news_after
@@ -106,6 +106,7 @@ __all__ = [
     "freezes",
     "heads_as_jsonl",
     "health",
+    "held_roles",
     "known_health",
     "latest_verdict",
     "listed_rollouts",

@@ -33,10 +33,14 @@ def may(user: User, what: Event | Action, service: Service | None) -> bool:
     return user.is_active and allows(roles_of(user, service), what)
 
 
+def held_roles(user: User) -> list[tuple[str, int | None]]:
+    """Return name and owning group of each role this person may use now; group None: on every service."""
+    return list(user.roles.values_list("name", "group_id")) if user.is_active else []
+
+
 def may_in(user: User, what: Event | Action, *, group_id: int | None) -> bool:
     """Say whether a role grants it on what this owning group has; None: on what belongs to no group."""
-    held = user.roles.values_list("name", "group_id") if user.is_active else ()
-    return covers(list(held), [what], concerned={group_id})
+    return covers(held_roles(user), [what], concerned={group_id})
 
 
 def allowed_events(rollout: Rollout, by: Actor) -> list[AllowedEvent]:

@@ -9,6 +9,7 @@ from rest_framework import serializers
 
 from releases import selectors
 from releases.api.rollouts.figures import Figures, figures
+from releases.api.rows import RowSerializer
 from releases.models import MetricSnapshot, Verdict
 
 
@@ -54,7 +55,7 @@ class SnapshotSerializer(serializers.ModelSerializer[MetricSnapshot]):
         return {**{name: getattr(instance, name) for name in plain}, "at": at, **shown}
 
 
-class VerdictSerializer(serializers.ModelSerializer[Verdict]):
+class VerdictSerializer(RowSerializer[Verdict]):
     """What the judge said. ``numbers`` depend on the rule; ``shadow``: nothing was done by it."""
 
     sentence = serializers.SerializerMethodField()

@@ -14,6 +14,7 @@ from releases.api.actors import actor_of
 from releases.api.people import PersonSerializer
 from releases.api.plans import EvidenceSerializer, StepSerializer
 from releases.api.rollouts.evidence import VerdictSerializer
+from releases.api.rows import RowSerializer
 from releases.api.traffic import DriftField
 from releases.api.versions import ServiceRefSerializer, VersionRefSerializer
 from releases.models import Approval, EmergencyRelease, Rollout, RolloutEdit, StepRun
@@ -107,7 +108,7 @@ class TrainRefSerializer(serializers.Serializer[Any]):
     name = serializers.CharField()
 
 
-class RolloutSerializer(serializers.ModelSerializer[Rollout]):
+class RolloutSerializer(RowSerializer[Rollout]):
     """A rollout as lists show it. ``context["verdicts"]`` is what ``newest_verdicts`` found for the page."""
 
     number = serializers.CharField(source="__str__", read_only=True)
@@ -125,7 +126,7 @@ class RolloutSerializer(serializers.ModelSerializer[Rollout]):
     latest_verdict = serializers.SerializerMethodField()
     emergency = serializers.SerializerMethodField()
     standard_change = serializers.StringRelatedField(allow_null=True)  # type: ignore[var-annotated]  # of any model
-    evidence = EvidenceSerializer(source="frozen_plan.evidence", read_only=True)
+    evidence = serializers.SerializerMethodField()
     train = serializers.SerializerMethodField()
 
     class Meta:
@@ -154,6 +155,10 @@ class RolloutSerializer(serializers.ModelSerializer[Rollout]):
             + round((100 - step["weight"]) * ((step.get("sticky") or {}).get("percent") or 0) / 100)
             for step in rollout.frozen_plan["steps"]
         ]
+
+    @extend_schema_field(EvidenceSerializer)
+    def get_evidence(self, rollout: Rollout) -> Any:
+        return rollout.frozen_plan["evidence"]
 
     @extend_schema_field(TrainRefSerializer(allow_null=True))
     def get_train(self, rollout: Rollout) -> Any:
