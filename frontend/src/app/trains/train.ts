@@ -1,6 +1,7 @@
 /** A release train: several rollouts that are asked for, approved and taken back as one. */
 import type { TrainDetailRow, TrainOrder, TrainRow, TrainState } from '@/api/contract'
 import { eventFromApi, rolloutDetailFromApi, rolloutFromApi, type RolloutPage, type Tone } from '@/app/rollouts/rollout'
+import { approves } from '@/app/rollouts/vote'
 import type { IconName } from '@/app/shell/icons'
 import { instant } from '@/format'
 
@@ -123,12 +124,19 @@ export function jointVotes(rollouts: readonly Pick<RolloutPage, 'service' | 'app
   const votes = new Map<string, JointVote>()
   for (const rollout of rollouts) {
     for (const vote of rollout.approvals) {
-      const approves = vote.decision.startsWith('approve')
-      const key = JSON.stringify([vote.by, approves, vote.reason, vote.voided])
+      const isFor = approves(vote)
+      const key = JSON.stringify([vote.by, isFor, vote.reason, vote.voided])
       const known = votes.get(key)
       if (known) known.services.push(rollout.service.name)
       else
-        votes.set(key, { by: vote.by, approves, reason: vote.reason, at: vote.at, voided: vote.voided, services: [rollout.service.name] })
+        votes.set(key, {
+          by: vote.by,
+          approves: isFor,
+          reason: vote.reason,
+          at: vote.at,
+          voided: vote.voided,
+          services: [rollout.service.name],
+        })
     }
   }
   return [...votes.values()]
