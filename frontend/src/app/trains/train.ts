@@ -1,8 +1,7 @@
 /** A release train: several rollouts that are asked for, approved and taken back as one. */
 import type { TrainDetailRow, TrainOrder, TrainRow, TrainState } from '@/api/contract'
-import { eventFromApi, rolloutDetailFromApi, rolloutFromApi, type RolloutPage, type Tone } from '@/app/rollouts/rollout'
+import { eventFromApi, rolloutDetailFromApi, rolloutFromApi, type RolloutPage } from '@/app/rollouts/rollout'
 import { approves } from '@/app/rollouts/vote'
-import type { IconName } from '@/app/shell/icons'
 import { instant } from '@/format'
 
 export type { TrainOrder, TrainState }
@@ -33,48 +32,6 @@ export function trainDetailFromApi(row: TrainDetailRow) {
     events: row.allowed_events.flatMap(eventFromApi),
   }
 }
-
-export const TRAIN_TONE = {
-  draft: 'none',
-  pending: 'hold',
-  approved: 'wait',
-  running: 'wait',
-  paused: 'hold',
-  rolling_back: 'fail',
-  completed: 'pass',
-  rolled_back: 'fail',
-  rejected: 'fail',
-  cancelled: 'none',
-  expired: 'none',
-} satisfies Record<TrainState, Tone>
-
-export const TRAIN_ICON = {
-  draft: 'nodata',
-  pending: 'person',
-  approved: 'clock',
-  running: 'play',
-  paused: 'pause',
-  rolling_back: 'undo',
-  completed: 'check',
-  rolled_back: 'undo',
-  rejected: 'cross',
-  cancelled: 'cross',
-  expired: 'clock',
-} satisfies Record<TrainState, IconName>
-
-export const TRAIN_LABEL = {
-  draft: 'state.draft',
-  pending: 'state.pending',
-  approved: 'state.approved',
-  running: 'state.running',
-  paused: 'state.paused',
-  rolling_back: 'state.rolling_back',
-  completed: 'state.completed',
-  rolled_back: 'state.rolled_back',
-  rejected: 'state.rejected',
-  cancelled: 'state.cancelled',
-  expired: 'state.expired',
-} satisfies Record<TrainState, string>
 
 /** One sentence: where the whole stands and what it waits for. */
 export const TRAIN_WHY = {
