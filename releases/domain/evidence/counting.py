@@ -17,6 +17,8 @@ from releases.domain.evidence.settings import ALTERNATIVES, CountRule, Settings,
 
 _NOTHING = -745.0
 """Log of the smallest positive number: a bet that lost everything."""
+_SINGLE = 1.0
+"""A scrape of so many clumps or fewer is bet on as one clump."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ def learn(known: Background, *, x: float, a: float) -> Background:
     if a <= 0:
         return known
     seen = Background(known.events + x, known.exposure + a, known.dispersion)
-    return replace(seen, dispersion=learn_stable(seen.dispersion, x=x, a=a, rate=seen.rate))
+    return replace(seen, dispersion=learn_stable(seen.dispersion, x=x, a=a))
 
 
 def bet(test: CountTest, pair: Pair, *, rule: CountRule, settings: Settings) -> CountTest:
@@ -93,15 +95,9 @@ def bet(test: CountTest, pair: Pair, *, rule: CountRule, settings: Settings) -> 
     cap = settings.cap(rule.weight)
     fresh = _onset(test, settings)
     log_fresh = log(fresh) if fresh > 0 else _NOTHING
-    x = pair.x_c + pair.x_s
-    base = pair.a_c * rho + pair.a_s
     bets = tuple(
-        max(
-            _log_add(held, log_fresh)
-            + min(cap, (pair.x_c * log_m - x * log((pair.a_c * rho * m + pair.a_s) / base)) / phi),
-            _NOTHING,
-        )
-        for held, (m, log_m) in zip(test.bets, _alternatives(rule.worse), strict=True)
+        max(_log_add(held, log_fresh) + min(cap, gain), _NOTHING)
+        for held, gain in zip(test.bets, _gains(pair, rho=rho, phi=phi, worse=rule.worse), strict=True)
     )
     known = test.background
     w = inverse_variance(test, pair, rule=rule, settings=settings)
@@ -116,6 +112,23 @@ def bet(test: CountTest, pair: Pair, *, rule: CountRule, settings: Settings) -> 
         information=test.information + w,
         weighted=test.weighted + w * (pair.x_c / pair.a_c - pair.x_s / pair.a_s),
     )
+
+
+def _gains(pair: Pair, *, rho: float, phi: float, worse: Worse) -> list[float]:
+    """Return the log evidence of one scrape per alternative, before the cap.
+
+    Usually that of x events tempered to x / phi of them. A scrape with no more events than a clump or two is taken for one single
+    clump: (1 + (m - 1) x_c / x) / (1 + (m - 1) s) has the mean 1 whatever the events come in, as x_c / x is the fair share s in the mean,
+    and grows faster than so few tempered events.
+    """
+    x = pair.x_c + pair.x_s
+    if x <= 0:
+        return [0.0] * len(ALTERNATIVES)
+    clumps, part = x / phi, pair.x_c / x
+    fair = pair.a_c * rho / (pair.a_c * rho + pair.a_s)
+    if clumps <= _SINGLE:
+        return [log1p((m - 1) * part) - log1p((m - 1) * fair) for m, _ in _alternatives(worse)]
+    return [clumps * (part * log_m - log1p((m - 1) * fair)) for m, log_m in _alternatives(worse)]
 
 
 def tolerated_ratio(rule: CountRule, *, stable_rate: float) -> float:
@@ -142,8 +155,8 @@ def inverse_variance(test: CountTest, pair: Pair, *, rule: CountRule, settings: 
 
 def _started(test: CountTest, settings: Settings) -> CountTest:
     known = test.background
-    limited = known.dispersion.at_most(settings.dispersion_weight)
-    return replace(test, background=replace(known, dispersion=limited))
+    believed = known.dispersion.at_start(weight=settings.dispersion_weight)
+    return replace(test, background=replace(known, dispersion=believed))
 
 
 def _onset(test: CountTest, settings: Settings) -> float:

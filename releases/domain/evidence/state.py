@@ -8,7 +8,7 @@ from typing import Any
 
 from releases.domain.evidence.averaging import MeanTest, Moments
 from releases.domain.evidence.counting import Background, CountTest
-from releases.domain.evidence.dispersion import Dispersion
+from releases.domain.evidence.dispersion import Contrast, Dispersion
 from releases.domain.evidence.settings import Settings
 
 
@@ -85,7 +85,9 @@ def _count_test(given: Mapping[str, Any]) -> CountTest:
 
 
 def _background(given: Mapping[str, Any]) -> Background:
-    return Background(**{**given, "dispersion": Dispersion(**given["dispersion"])})
+    clumps = dict(given["dispersion"])
+    last = Contrast(**clumps.pop("last")) if clumps["last"] else clumps.pop("last")
+    return Background(**{**given, "dispersion": Dispersion(**clumps, last=last)})
 
 
 def _mean_test(given: Mapping[str, Any]) -> MeanTest:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.stats import binom
 
 from releases.domain.evidence.counting import Background, CountTest, Pair, bet, learn
-from releases.domain.evidence.dispersion import Dispersion
+from releases.domain.evidence.dispersion import Contrast, Dispersion, learn_pair
 from releases.domain.evidence.settings import ALTERNATIVES, CountRule, Settings, Worse
 
 PLAIN = CountRule("errors", weight=0.4, r0=1.0, slack=0.0, phi=1.0, psi=0.0)
@@ -158,7 +159,7 @@ def test_dispersion_finds_clumps_and_forgives_drift() -> None:
     assert phi(drifting) < 1.6
 
 
-def test_large_clumps_are_seen_in_full_where_the_service_always_had_them() -> None:
+def test_large_clumps_are_seen_where_the_service_always_had_them() -> None:
     """Clumps of ten are no outage of a service that has them every few minutes; a limit in numbers would halve them."""
     rng, known = np.random.default_rng(7), Background()
     for _ in range(2000):
@@ -166,8 +167,8 @@ def test_large_clumps_are_seen_in_full_where_the_service_always_had_them() -> No
         errors = float(groups + rng.negative_binomial(groups, 0.1)) if groups else 0.0
         known = learn(known, x=errors, a=5000)
 
-    # Geometric clumps of mean k have a dispersion of 2 k - 1.
-    assert known.dispersion.phi(prior=1.5, prior_weight=8) == pytest.approx(19.0, abs=2.5)
+    # Geometric clumps of mean k have a dispersion of 2 k - 1; that no scrape weighs more than four events costs a fifth of it.
+    assert 14.0 < known.dispersion.phi(prior=1.5, prior_weight=8) < 20.0
 
 
 def test_one_outage_neither_blinds_the_judge_nor_makes_the_next_one_ordinary() -> None:
@@ -186,4 +187,47 @@ def test_one_outage_neither_blinds_the_judge_nor_makes_the_next_one_ordinary() -
 def test_dispersion_is_the_prior_until_something_is_seen_and_never_below_poisson() -> None:
     assert Dispersion().phi(prior=1.5, prior_weight=8) == 1.5
     assert Dispersion(squares=1.0, weight=1000.0).phi(prior=1.5, prior_weight=8) == 1.0
-    assert Dispersion(squares=300.0, weight=100.0).at_most(8) == Dispersion(squares=24.0, weight=8)
+    believed = Dispersion(squares=300.0, weight=100.0, last=Contrast(0.1, 1.0, 10.0)).at_start(weight=8)
+    assert (believed.squares, believed.weight) == pytest.approx((24.0, 8.0))
+    assert believed.last is None
+
+
+def test_dispersion_of_two_versions_is_blind_to_a_fault_that_lasts_and_to_a_shock_of_both() -> None:
+    rng, faulty, shocked = np.random.default_rng(11), Dispersion(), Dispersion()
+    for at in range(600):
+        factor = 8 if at // 10 % 2 else 1
+        faulty = learn_pair(faulty, x_c=float(rng.poisson(30)), a_c=1000, x_s=float(rng.poisson(6)), a_s=1000)
+        shocked = learn_pair(
+            shocked, x_c=float(rng.poisson(3 * factor)), a_c=500, x_s=float(rng.poisson(6 * factor)), a_s=1000
+        )
+
+    assert faulty.phi(prior=1.0, prior_weight=1) == pytest.approx(1.0, abs=0.15)
+    assert shocked.phi(prior=1.0, prior_weight=1) == pytest.approx(1.0, abs=0.25)
+
+
+def test_clumps_are_seen_although_all_of_them_fall_on_one_version() -> None:
+    """Scrapes without events tell them from a rate: twelve errors in every third scrape are no four in each."""
+    seen = Dispersion()
+    for at in range(30):
+        seen = learn_pair(seen, x_c=12.0 if at % 3 == 0 else 0.0, a_c=1000, x_s=0.0, a_s=1000)
+
+    assert seen.phi(prior=1.5, prior_weight=8) > 6
+
+
+@given(
+    parts=st.lists(st.integers(min_value=1, max_value=30), min_size=1, max_size=4),
+    weight=st.sampled_from([1.0, 20.0, 50.0, 95.0]),
+)
+def test_a_scrape_of_one_clump_or_fewer_is_a_fair_bet_whatever_the_clumps(
+    parts: list[int], weight: float
+) -> None:
+    """Each clump falls on the candidate with the fair chance: over all ways to fall, the evidence is 1 in the mean."""
+    rule = CountRule("errors", weight=0.4, r0=1.0, slack=0.0, phi=1e6, psi=0.0)
+    fair, mean = weight / 100, 0.0
+    for falls in itertools.product((0, 1), repeat=len(parts)):
+        chance = math.prod(fair if fell else 1 - fair for fell in falls)
+        mine = float(sum(part for part, fell in zip(parts, falls, strict=True) if fell))
+        pair = Pair(x_c=mine, a_c=weight, x_s=sum(parts) - mine, a_s=100 - weight)
+        mean += chance * math.exp(bet(CountTest(), pair, rule=rule, settings=UNCAPPED).log_e)
+
+    assert mean == pytest.approx(1.0, rel=1e-9)

@@ -32,6 +32,17 @@ def test_at_the_edge_an_alarm_is_raised_at_most_as_often_as_promised(
     assert alarms <= 1
 
 
+@pytest.mark.parametrize(("clump", "per_scrape"), [(10.0, 0.5), (10.0, 5.0), (20.0, 5.0), (50.0, 5.0)])
+def test_clumps_that_fall_on_one_version_by_chance_are_no_rate(clump: float, per_scrape: float) -> None:
+    """At half of the traffic each clump is a coin that is thrown: with what scrapes without errors say left out, 4 to 10 % alarmed."""
+    runs = 150
+    alarms = sum(
+        at_the_edge(seed, clump=clump, psi=0.0, per_scrape=per_scrape, share=0.5) for seed in range(runs)
+    )
+
+    assert alarms <= 4  # of 150 at 1 %, five or more would be a chance of 1 in 50
+
+
 def at_the_edge(seed: int, *, clump: float, psi: float, per_scrape: float, share: float = 0.2) -> bool:
     """Play one release whose candidate has exactly the tolerated rate; say whether the errors alone roll it back."""
     rng, settings = (
