@@ -30,7 +30,8 @@ def why(rollout: Rollout) -> str:
 
 def reason_sentence(code: str, *, params: Mapping[str, Any]) -> str:
     """Say one reason code with its figures; the problem it names, if any, follows."""
-    template = _reasons(get_language()).get(code)
+    said = _reasons(get_language())
+    template = said.get(f"{code}:{params.get('by')}") or said.get(code)
     sentence = template % _Params(params) if template else ""
     problem = params.get("problem")
     return f"{sentence} {problem}".strip() if problem and str(problem) not in sentence else sentence
@@ -133,7 +134,8 @@ def _shares(event: AuditEvent, *, service: Service, document: Manifest) -> dict[
 
 
 class _Params(dict[str, Any]):
-    """Numbers counted from 0 shown from 1, instants in the reader's zone, nothing where a value is missing."""
+    """Numbers counted from 0 shown from 1, instants in the reader's zone, shares as short as they are, nothing where
+    a value is missing."""
 
     def __missing__(self, key: str) -> str:
         said = judgement_sentence(str(self.get("code")), self) if key == "sentence" else ""
@@ -145,7 +147,7 @@ class _Params(dict[str, Any]):
             return value + 1
         if key in {"until", "at", "limit", "due"} and key in self and isinstance(value, str):
             return _shown(timezone.localtime(datetime.fromisoformat(value)))
-        return value
+        return f"{value:g}" if key == "percent" else value
 
 
 def _shown(moment: datetime) -> str:
@@ -164,6 +166,15 @@ def _reasons(_language: str | None) -> Mapping[str, str]:
         Reason.STARTING: _("Approved; starts with the next pulse."),
         Reason.WRITING: _("The traffic of the next step is being written."),
         Reason.BAKING: _("Step %(step)s holds %(weight)s %% until %(until)s."),
+        f"{Reason.BAKING}:sticky": _(
+            "Step %(step)s shows the candidate to %(percent)s %% of the users until %(until)s."
+        ),
+        f"{Reason.BAKING}:mirror": _(
+            "Step %(step)s sends the candidate copies of %(percent)s %% of the requests until %(until)s."
+        ),
+        f"{Reason.BAKING}:rules": _(
+            "Step %(step)s sends the candidate only what its rules say until %(until)s."
+        ),
         Reason.WAITING_FOR_EVIDENCE: _(
             "The bake of step %(step)s is over, the evidence is not enough yet; waits until %(limit)s at most. %(sentence)s"
         ),

@@ -165,7 +165,9 @@ def _baking(facts: Facts, run: Run, now: datetime) -> Action | None:
     params = {"until": run.bake_until.isoformat(), "step": run.position, "weight": run.desired}
     if run.metrics_away:
         return Wait(until, Reason.METRICS_UNREACHABLE, params)
-    return Wait(until, Reason.PROMOTING if _is_promotion(facts, run) else Reason.BAKING, params)
+    if _is_promotion(facts, run):
+        return Wait(until, Reason.PROMOTING, params)
+    return Wait(until, Reason.BAKING, params | facts.plan.steps[run.position].aim(run.desired))
 
 
 def _after_the_bake(facts: Facts, run: Run, now: datetime) -> Action:

@@ -125,6 +125,21 @@ class Step:
         """Percent of ordinary traffic for the candidate."""
         return self.traffic.candidate_weight
 
+    def aim(self, weight: int) -> dict[str, Any]:
+        """Say by what the candidate is reached at a weight: ``{"by": ...}`` with ``percent`` where there is one.
+
+        By ``weight`` unless that is 0 and the step has something else; then by ``sticky`` users, by ``mirror``
+        (copies only) or by ``rules``.
+        """
+        traffic = self.traffic
+        if weight == 0 and traffic.sticky:
+            return {"by": "sticky", "percent": traffic.sticky.percent}
+        if weight == 0 and traffic.mirror:
+            return {"by": "mirror", "percent": float(traffic.mirror.percent)}
+        if weight == 0 and traffic.rules:
+            return {"by": "rules"}
+        return {"by": "weight", "percent": weight}
+
     def as_json(self) -> dict[str, Any]:
         spec = self.traffic.as_json()
         return {

@@ -133,4 +133,7 @@ def _note_bake(rollout: Rollout, *, position: int, weight: int, clock: Clock) ->
     until = rollout.step_runs.get(position=position).bake_until
     look = next_look(clock(), seconds=rollout.plan_value.evidence.interval_seconds)
     params = {"until": until.isoformat() if until else None, "step": position, "weight": weight}
+    steps = rollout.plan_value.steps
+    if position < len(steps):
+        params |= steps[position].aim(weight)
     note(rollout, reason=Reason.BAKING, params=params, wake=min(filter(None, [until, look])))

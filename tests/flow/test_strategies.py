@@ -10,6 +10,7 @@ from istio.mesh import DESTINATION_RULE, Manifest, Ref
 from releases.domain import BadPlan, Blocked, DomainError, IllegalMove
 from releases.domain.plan import Plan
 from releases.domain.states import Event, State
+from releases.sentences import why
 from tests.factories import Scene
 
 TESTERS = [{"header": "x-weir-test", "exact": "v2", "to": "candidate"}]
@@ -29,6 +30,7 @@ def test_blue_green_lets_testers_in_first_and_everybody_at_once(scene: Scene) ->
     plan = scene.plan(steps, strategy="blue_green", evidence={"wait_limit_seconds": 0})
     rollout = scene.rollout(at=State.RUNNING, plan=plan)
     assert routes(scene.live(rollout.service))[0].startswith("weir-")
+    assert why(rollout).startswith("Step 1 sends the candidate only what its rules say until ")
     rollout = scene.until(rollout, State.PAUSED)
     while rollout.state == State.PAUSED and rollout.reason_code != "waiting_for_person":
         # No tester has come: the evidence is unclear, and a person says to go on.
@@ -48,6 +50,7 @@ def test_an_a_b_test_splits_by_user_and_ends_by_a_person_s_choice(scene: Scene) 
     sticky = scene.live(rollout.service)["spec"]["http"][0]
     assert sticky["route"][0]["destination"]["subset"] == "v2"
     assert sticky["match"][0]["headers"]["x-user-id"]["regex"]
+    assert why(rollout).startswith("Step 1 shows the candidate to 50 % of the users until ")
     # Half of the users: as many requests as the stable version is told to get beside them.
     scene.telemetry.run(rollout.service.target, "v2", scene.testers(share=1), since=scene.now)
     rollout = scene.pulse(rollout, times=6)
@@ -64,6 +67,7 @@ def test_a_mirror_copies_first_and_is_taken_out_again(scene: Scene) -> None:
     ]
     rollout = scene.rollout(at=State.RUNNING, plan=scene.plan(steps, strategy="mirror"))
     assert scene.live(rollout.service)["spec"]["http"][0]["mirrors"][0]["percentage"] == {"value": 50}
+    assert why(rollout).startswith("Step 1 sends the candidate copies of 50 % of the requests until ")
     assert scene.weight(rollout) == 0
     scene.telemetry.run(rollout.service.target, "v2", scene.testers(), since=scene.now)
     while rollout.current_step == 0:

@@ -225,6 +225,21 @@ export type Drift = NonNullable<Rollout['drift']>
 export type Emergency = NonNullable<Rollout['emergency']>
 
 /** How each step of the short step line is drawn. A step that waits for a person is violet, a rolled back one red. */
+/** By what a step reaches the candidate where that is not the weight: users, copies or rules; `percent` where there is one. */
+export function aimOf(step: Step): { by: 'weight' | 'sticky' | 'mirror' | 'rules'; percent: number } {
+  if (step.weight === 0 && step.sticky) return { by: 'sticky', percent: step.sticky.percent }
+  if (step.weight === 0 && step.hasMirror) return { by: 'mirror', percent: 0 }
+  if (step.weight === 0 && step.rules.length) return { by: 'rules', percent: 0 }
+  return { by: 'weight', percent: step.weight }
+}
+
+export const AIM_LABEL = {
+  weight: 'step.aim.weight',
+  sticky: 'step.aim.sticky',
+  mirror: 'step.aim.mirror',
+  rules: 'step.aim.rules',
+} satisfies Record<ReturnType<typeof aimOf>['by'], string>
+
 export function dots(rollout: Pick<Rollout, 'state' | 'weights' | 'currentStep' | 'drifted'>): { weight: number; dot: Dot }[] {
   const { state, currentStep } = rollout
   const here: Dot = wentBack(state) ? 'bad' : state === 'paused' || rollout.drifted ? 'stop' : 'now'
