@@ -1,7 +1,7 @@
-"""The rig: a real broker, API server, beat and worker over one database file, driven and watched from the test.
+"""The rig: a real broker, API server, beat and worker over one database, driven and watched from the test.
 
 Leases are short and bakes a second long, so that a rollout with a killed worker takes seconds. The test reads and writes the
-same database file through the flow, as a person at another door would.
+same database through the flow, as a person at another door would. It is a file, or where the suite runs on PostgreSQL, there.
 """
 
 from __future__ import annotations
@@ -13,15 +13,10 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Any
-
-from django.core.management import call_command
-from django.db import connections as databases
-from django.db.backends.sqlite3.base import DatabaseWrapper
 
 from releases import flow
 from releases.domain.roles import RoleName
@@ -30,11 +25,12 @@ from releases.models import Rollout, RolloutPlan
 from services import connections
 from services.models import Cluster, Policy, Service, Version
 from tests.admin.world import STATEMENTS, actor, objects_of, person
+from tests.faults.databases import rig_database
 from tests.faults.judge import Stored
 from tests.faults.split import Following
 from tests.lab.kubeapi.process import REPOSITORY, KubeApi, until
 
-WEIGHTS = (5, 50)
+STEPS = tuple({"weight": weight, "bake_seconds": 1} for weight in (5, 50))
 DEADLINE_SECONDS = 120.0
 _KUBECONFIG = "WEIR_KUBECONFIG"
 
@@ -42,8 +38,10 @@ _KUBECONFIG = "WEIR_KUBECONFIG"
 class Rig:
     """Servers that run, people, a plan, and as many services as a test asks for."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(
+        self, folder: Path, *, database: str, steps: Sequence[Mapping[str, int]], environ: Mapping[str, str]
+    ) -> None:
+        self.folder, self._steps = folder, steps
         self.kubeapi = KubeApi(folder)
         self._workers: list[str] = []
         self._broker_port = _free_port()
@@ -52,13 +50,14 @@ class Rig:
         self._armed.touch()
         self.environ = {
             **os.environ,
-            "DATABASE_URL": f"sqlite:///{folder / 'weir.sqlite3'}",
+            "DATABASE_URL": database,
             "REDIS_URL": f"redis://127.0.0.1:{self._broker_port}/0",
             "SECRET_KEY": "one of this rig alone",
             _KUBECONFIG: self.kubeapi.kubeconfig,
             "WEIR_PULSE_SECONDS": "0.25",
             "WEIR_LEASE_SECONDS": "2",
             "WEIR_MESH_TIMEOUT_SECONDS": "2",
+            **environ,
         }
 
     def start(self) -> None:
@@ -74,7 +73,7 @@ class Rig:
         )
         self._plan: RolloutPlan = flow.save_plan(
             name="short",
-            steps=[{"weight": weight, "bake_seconds": 1} for weight in WEIGHTS],
+            steps=self._steps,
             evidence={"policy": "guard", "interval_seconds": 1},
             by=actor(self.requester),
         )
@@ -245,11 +244,16 @@ class Rig:
 
 
 @contextmanager
-def running_rig(folder: Path) -> Iterator[Rig]:
-    """Run a rig for the time of a ``with`` block; inside it the database is the rig's file, the metrics are the worker's."""
+def running_rig(
+    folder: Path, *, steps: Sequence[Mapping[str, int]] = STEPS, environ: Mapping[str, str] | None = None
+) -> Iterator[Rig]:
+    """Run a rig for the time of a ``with`` block; inside it the database is the rig's, the metrics are the worker's.
+
+    ``environ`` goes to the processes, over what makes a rig quick.
+    """
     check_programs()
-    with database_in(folder), connections.use(telemetry=Following()):
-        rig = Rig(folder)
+    with rig_database(folder) as database, connections.use(telemetry=Following()):
+        rig = Rig(folder, database=database, steps=steps, environ=environ or {})
         os.environ[_KUBECONFIG] = rig.kubeapi.kubeconfig
         try:
             rig.start()
@@ -257,30 +261,6 @@ def running_rig(folder: Path) -> Iterator[Rig]:
         finally:
             rig.stop()
             del os.environ[_KUBECONFIG]
-
-
-@contextmanager
-def database_in(folder: Path) -> Iterator[DatabaseWrapper]:
-    """Use a database file of its own, migrated, with the settings of the portal, and no transaction around the test."""
-    before: Any = databases["default"]
-    told = {
-        **before.settings_dict,
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": str(folder / "weir.sqlite3"),
-        "OPTIONS": {
-            "transaction_mode": "IMMEDIATE",
-            "timeout": 20,
-            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA recursive_triggers=ON;",
-        },
-    }
-    mine = DatabaseWrapper(told, alias="default")
-    databases["default"] = mine
-    try:
-        call_command("migrate", verbosity=0)
-        yield mine
-    finally:
-        mine.close()
-        databases["default"] = before
 
 
 def check_programs() -> None:

@@ -21,8 +21,8 @@ from releases.models import AuditEvent, Rollout
 from services import connections
 from tests.admin import world as worlds
 from tests.admin.world import WORKER, World, actor
+from tests.faults.databases import database_in
 from tests.faults.judge import check_end, stored_by_fake, weights_written
-from tests.faults.rig import database_in
 from tests.faults.split import Split
 from tests.faults.test_ended_at_every_point import prepared
 from tests.faults.walk import FAILURES
