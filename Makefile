@@ -9,7 +9,7 @@ UV := $(BIN)/uv
 DATABASE_SUITES := $(wildcard tests/admin tests/api tests/audit tests/flow tests/services)
 MESSAGES := portal/locale/zh_Hans/LC_MESSAGES/django
 
-.PHONY: demo demo-story test bench soak mutations check fix schema messages pins frontend packages clean
+.PHONY: demo demo-story test bench bench-reads soak mutations check fix schema messages pins frontend packages clean
 
 demo: $(VENV)/.dev packages frontend $(MESSAGES).mo ## Start the lab and the portal; Ctrl-C ends both
 	exec $(BIN)/python -m deploy.lab --state $(STATE) up $(if $(PORT),--port $(PORT))
@@ -26,8 +26,11 @@ test: $(VENV)/.dev packages frontend $(MESSAGES).mo ## All suites; the last line
 	$(BIN)/python -m tests.on_postgresql $(BIN)/pytest $(DATABASE_SUITES) -q -n 2 --dist loadfile
 	$(BIN)/pytest tests -q -n 2 --dist loadfile --ignore tests/e2e --ignore tests/lab --ignore tests/faults
 
-bench: $(VENV)/.dev packages ## The figures of docs/benchmarks.md, written anew
+bench: $(VENV)/.dev packages ## The figures of docs/benchmarks.md, written anew, but for the reads
 	$(BIN)/python -m tests.load
+
+bench-reads: $(VENV)/.dev packages ## Reads with a million rows; filling them takes ten minutes
+	$(BIN)/python -m tests.load reads
 
 soak: $(VENV)/.dev packages ## Twenty minutes of faults: every point at every step
 	$(BIN)/python -m tests.faults.soak

@@ -1,7 +1,7 @@
-"""What the engine costs with 1, 100 and 1,000 live rollouts: queries, reads and writes, counted at the fakes.
+"""What the engine costs with 1, 60 and 1,000 live rollouts: queries, reads and writes, counted at the fakes.
 
-``python -m tests.load.engine [COUNT ...]`` prints one JSON object. Counts do not depend on the machine; milliseconds are for
-orientation only. It works in a database of its own, in memory, and needs nothing but Python.
+``python -m tests.load.engine [COUNT ...]`` prints a table and one JSON object. Counts do not depend on the machine;
+milliseconds are for orientation only. It works in a database of its own, in memory, and needs nothing but Python.
 """
 
 from __future__ import annotations
@@ -11,9 +11,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from typing import Any
 
 if __name__ == "__main__":
@@ -31,35 +29,30 @@ from django.test.utils import override_settings
 from releases import flow
 from releases.domain.states import Event, State
 from releases.models import Rollout, StepRun
-from services import connections
-from services.models import Service, Version
-from tests.admin import world as worlds
-from tests.admin.world import WORKER, World, actor, objects_of
-from tests.factories import pulse_once
-from tests.fakes.mesh import FakeMesh
-from tests.fakes.telemetry import Traffic
+from tests.admin.world import actor
+from tests.load.crowd import WEIGHTS, Crowd, crowd_of, not_at
 
-COUNTS = (1, 100, 1000)
-SERVICES_IN_A_NAMESPACE = 10
+COUNTS = (1, 60, 1000)
 INTERVAL = timedelta(seconds=15)
+ACTS = {
+    "pulse_with_nothing_due": "pulse with nothing due",
+    "first_weight_change": "first weight change, each",
+    "look": "look, each",
+    "weight_change": "next weight change, each",
+    "roll_back": "rollback by hand",
+}
 
 
-@dataclass
-class Bench:
-    """Many running rollouts in their first step, and a clock that everybody shares."""
+class Meter:
+    """Counts what is done to the database, the mesh and Prometheus."""
 
-    world: World
-    mesh: FakeMesh
-    rollouts: list[Rollout] = field(default_factory=list)
-
-    def pulse(self, *, at: datetime) -> None:
-        self.world.now = at
-        pulse_once(self.mesh, self.world.telemetry, at)
+    def __init__(self, crowd: Crowd) -> None:
+        self._mesh, self._telemetry = crowd.world.mesh, crowd.world.telemetry
 
     def cost(self, act: Callable[[], None], *, per: int) -> dict[str, Any]:
         """Do it once and return what it cost, for each of ``per`` rollouts."""
-        self.mesh.calls.clear()
-        windows, queries, begun = self.world.telemetry.windows_read, [0], time.perf_counter()
+        self._mesh.calls.clear()
+        windows, queries, begun = self._telemetry.windows_read, [0], time.perf_counter()
 
         def count(execute: Any, *rest: Any) -> Any:
             queries[0] += 1
@@ -67,112 +60,52 @@ class Bench:
 
         with connection.execute_wrapper(count):
             act()
+        calls = sorted(self._mesh.calls.items())
         return {
             "queries": round(queries[0] / per, 2),
-            "mesh_calls": {name: round(n / per, 3) for name, n in sorted(self.mesh.calls.items())},
-            "prometheus_windows": self.world.telemetry.windows_read - windows,
+            "object_reads": _number(calls, "get ") / per,
+            "object_writes": _number(calls, "put ") / per,
+            "lists": _number(calls, "list "),
+            "prometheus_windows": self._telemetry.windows_read - windows,
             "milliseconds": round(1000 * (time.perf_counter() - begun) / per, 2),
         }
 
 
 def costs_of(count: int) -> dict[str, Any]:
-    """Return what a pulse, a look, a weight change and a rollback cost while ``count`` rollouts are live."""
-    with bench_of(count) as bench:
-        begun = bench.world.now
-        bench.pulse(at=_next_due())  # the judge learns once from the past of each service
-        due = _next_due()
-        found = {
-            "pulse_with_nothing_due": bench.cost(lambda: bench.pulse(at=due - INTERVAL), per=1),
-            "look": bench.cost(lambda: bench.pulse(at=due), per=count),
-        }
-        StepRun.objects.update(bake_until=begun)
-        Rollout.objects.filter(state=State.RUNNING).update(next_wake_up=due)
-        change = bench.world.now + timedelta(seconds=1)
-        found["weight_change"] = bench.cost(lambda: bench.pulse(at=change), per=count)
-        found["roll_back"] = bench.cost(bench_rollback(bench), per=1)
-        written = set(StepRun.objects.filter(position=1).values_list("written", flat=True))
-        if written != {20}:
-            raise RuntimeError(f"Not every rollout took its step: {written}.")
-        return found
+    """Return what a pulse, the first and the next weight change, a look and a rollback cost while ``count`` are live."""
+    with crowd_of(count) as crowd:
+        meter, world = Meter(crowd), crowd.world
+        world.now += timedelta(seconds=60)
+        found = {"first_weight_change": meter.cost(crowd.pulse, per=count)}
+        _check(crowd, weight=WEIGHTS[0])
+        crowd.send(WEIGHTS[0])
+        world.now = _next_due()
+        crowd.pulse()  # the judge learns once from the past of each service
+        world.now, due = _next_due() - INTERVAL / 2, _next_due()
+        found["pulse_with_nothing_due"] = meter.cost(crowd.pulse, per=1)
+        world.now = due
+        found["look"] = meter.cost(crowd.pulse, per=count)
+        StepRun.objects.update(bake_until=world.now)
+        world.now += timedelta(seconds=1)
+        Rollout.objects.filter(state=State.RUNNING).update(next_wake_up=world.now)
+        found["weight_change"] = meter.cost(crowd.pulse, per=count)
+        _check(crowd, weight=WEIGHTS[1])
+        found["roll_back"] = meter.cost(lambda: _roll_back(crowd), per=1)
+        return {name: found[name] for name in ACTS}
 
 
-def bench_rollback(bench: Bench) -> Callable[[], None]:
-    """Return the act of rolling one of them back by hand."""
-
-    def act() -> None:
-        who = actor(bench.world.operator)
-        now = bench.world.now
-        flow.perform(bench.rollouts[0], Event.ROLL_BACK, by=who, why="bench", clock=lambda: now)
-
-    return act
+def _roll_back(crowd: Crowd) -> None:
+    who, now = actor(crowd.world.operator), crowd.world.now
+    flow.perform(crowd.rollouts[0], Event.ROLL_BACK, by=who, why="bench", clock=lambda: now)
 
 
-@contextmanager
-def bench_of(count: int) -> Iterator[Bench]:
-    """Make ``count`` rollouts by the real flow, each of its own service, all in their first step."""
-    world = worlds.build()
-    mesh = FakeMesh()
-    world.mesh = mesh
-    plan = flow.save_plan(
-        name="bench",
-        steps=[{"weight": weight, "bake_seconds": 3600} for weight in (5, 20, 100)],
-        evidence={"policy": "guard", "interval_seconds": 15},
-        by=actor(world.requester),
-    )
-    with connections.use(mesh=mesh, telemetry=world.telemetry):
-        bench = Bench(world=world, mesh=mesh)
-        for number in range(count):
-            service = _service(world, number=number)
-            for version, share in (("v1", 95), ("v2", 5)):
-                world.telemetry.run(
-                    service.target, version, Traffic(rps=share / 10), since=world.now - timedelta(hours=1)
-                )
-            bench.rollouts.append(_running(world, service, plan=plan))
-        yield bench
+def _check(crowd: Crowd, *, weight: int) -> None:
+    if elsewhere := not_at(crowd, weight=weight):
+        raise RuntimeError(f"Not every rollout is at {weight} %: {elsewhere}.")
 
 
-def _running(world: World, service: Service, *, plan: Any) -> Rollout:
-    rollout = flow.create(
-        service=service,
-        candidate=service.versions.get(name="v2"),
-        plan=plan,
-        by=actor(world.requester),
-        **worlds.STATEMENTS,
-    )
-    rollout = flow.perform(rollout, Event.SUBMIT, by=actor(world.requester))
-    approved = flow.perform(rollout, Event.APPROVE, by=actor(world.approver), fingerprint=rollout.fingerprint)
-    later = world.now + timedelta(seconds=60)
-    flow.advance(approved.pk, clock=lambda: later, by=WORKER)
-    return approved
-
-
-def _service(world: World, *, number: int) -> Service:
-    name, namespace = f"shop-{number}", f"team-{number // SERVICES_IN_A_NAMESPACE}"
-    for manifest in objects_of(name):
-        manifest["metadata"] = {**manifest["metadata"], "namespace": namespace}
-        world.mesh.add(manifest)
-    service = Service.objects.create(
-        cluster=world.cluster,
-        namespace=namespace,
-        name=name,
-        host=name,
-        virtual_service=name,
-        destination_rule=name,
-        policy=world.policy,
-    )
-    stable, _candidate = (
-        Version.objects.create(
-            service=service,
-            name=version,
-            subset=version,
-            labels={"app": name, "version": version},
-            image=f"shop/{name}:{version}",
-        )
-        for version in ("v1", "v2")
-    )
-    service.stable = stable
-    service.save()
-    return service
+def _number(calls: Sequence[tuple[str, int]], kind: str) -> int:
+    return sum(number for name, number in calls if name.startswith(kind))
 
 
 def _next_due() -> datetime:
@@ -216,8 +149,26 @@ def _ratio(few: dict[str, Any], many: dict[str, Any], act: str, figure: str) -> 
     return round(float(many[act][figure]) / float(few[act][figure]), 2)
 
 
+def table(found: dict[str, Any]) -> str:
+    """Return the figures as Markdown, one line for each act and number of live rollouts."""
+    lines = [
+        "| act | live rollouts | queries | object reads | object writes | lists, all | Prometheus, all | ms |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for name, title in ACTS.items():
+        for count, costs in found["live_rollouts"].items():
+            one = costs[name]
+            cells = [one[key] for key in ("queries", "object_reads", "object_writes", "lists")]
+            cells += [one["prometheus_windows"], one["milliseconds"]]
+            lines.append(f"| {title} | {count} | " + " | ".join(f"{cell:g}" for cell in cells) + " |")
+    return "\n".join(lines)
+
+
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--alone"]:
         print(json.dumps(alone(int(sys.argv[2]))))
     else:
-        print(json.dumps(main(tuple(int(word) for word in sys.argv[1:]) or COUNTS), indent=2))
+        measured = main(tuple(int(word) for word in sys.argv[1:]) or COUNTS)
+        print(
+            table(measured), "", "```json", json.dumps(measured["most_to_fewest"], indent=2), "```", sep="\n"
+        )
