@@ -5,13 +5,15 @@ live here.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Mapping
 from typing import Any, NoReturn, TypeVar
 
 from django.db.models import Model
 from django.http import HttpResponseBase
 from django.utils import timezone
 from django.utils.cache import get_conditional_response, patch_vary_headers
-from rest_framework import viewsets
+from rest_framework import serializers, viewsets
+from rest_framework.exceptions import APIException
 from rest_framework.permissions import SAFE_METHODS, BasePermission, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -22,7 +24,7 @@ from releases.api import idempotency
 from releases.api.actors import actor_of
 from releases.api.authentication import BearerAuthentication, PortalSession
 from releases.api.pagination import Pages
-from releases.api.permissions import HasRole, TokenScope
+from releases.api.permissions import HasRole, MayCause, TokenScope, Wanted, granted_by
 from releases.api.schema import AutoSchema
 from releases.api.throttling import RequestRate
 from releases.models import User
@@ -35,10 +37,12 @@ class Door(APIView):
     """A view of the API. Mixed into every view and view set."""
 
     authentication_classes = [BearerAuthentication, PortalSession]
-    permission_classes: list[type[BasePermission]] = [IsAuthenticated, HasRole, TokenScope]
+    permission_classes: list[type[BasePermission]] = [IsAuthenticated, HasRole, TokenScope, MayCause]
     throttle_classes = [RequestRate]
     schema = AutoSchema()
     scope = "write"
+    grants: Mapping[str, Wanted] = {}
+    """What somebody must be granted for each action (method of a plain view), any one of it; what is not here asks itself."""
     reaches_out = False
     claimed: IdempotencyKey | None = None
 
@@ -50,6 +54,20 @@ class Door(APIView):
         len(request._request.body)  # Django refuses here what is too large; parsers read past its limit
         if request.method == "POST":
             self.claimed = idempotency.claim(request, now=timezone.now())
+
+    def given(
+        self, request: Request, *, taken_as: type[serializers.Serializer[Any]], first: Callable[[], None]
+    ) -> dict[str, Any]:
+        """Return what was sent, checked. What stands against the act itself (``first`` raises it) is said before what is
+        wrong with the input.
+        """
+        try:
+            read = taken_as(data=request.data)
+            read.is_valid(raise_exception=True)
+        except APIException:
+            first()
+            raise
+        return dict(read.validated_data)
 
     def permission_denied(
         self, request: Request, message: str | None = None, code: str | None = None
@@ -67,7 +85,8 @@ class Door(APIView):
         return None
 
     def refused_action(self) -> str:
-        return f"api_{(self.request.method or '').lower()}"
+        wanted = granted_by(self, self.request)
+        return wanted[0].value if wanted else f"api_{(self.request.method or '').lower()}"
 
     def handle_exception(self, exc: Exception) -> Response:
         return exc.response if isinstance(exc, idempotency.Replay) else super().handle_exception(exc)

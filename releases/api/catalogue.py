@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.db.models import Model
@@ -14,6 +15,8 @@ from rest_framework.response import Response
 from releases import flow
 from releases.api.actors import actor_of
 from releases.api.base import Noun, Row
+from releases.api.permissions import Wanted
+from releases.domain.roles import Action
 
 
 class CatalogueViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Noun[Row]):
@@ -22,6 +25,10 @@ class CatalogueViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Noun[Ro
     """
 
     http_method_names = ["get", "post", "patch", "head", "options"]
+    grants: Mapping[str, Wanted] = {
+        "create": (Action.EDIT_CATALOGUE,),
+        "partial_update": (Action.EDIT_CATALOGUE,),
+    }
 
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         given = self.get_serializer(data=request.data)

@@ -4,14 +4,24 @@ decides.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from django.db.models import Model
 from django.utils.translation import gettext_lazy as _
+from rest_framework import serializers
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from releases.api.references import find
+from releases.domain import NotAllowed
 from releases.domain.roles import Action
+from releases.domain.states import Event
 from releases.models import ApiToken, User
-from releases.selectors import may_in
+from releases.selectors import may_any, may_in, why_not
+from services.models import Service
+
+Wanted = tuple[Event | Action, ...]
 
 
 class HasRole(BasePermission):
@@ -37,6 +47,57 @@ class TokenScope(BasePermission):
         scope = "read" if request.method in SAFE_METHODS else getattr(view, "scope", "write")
         self.message = _("This token does not have the scope '%(scope)s'.") % {"scope": scope}
         return scope in request.auth.scopes
+
+
+class MayCause(BasePermission):
+    """Before the input is looked at: a role that grants what the view does, on the service it is about where one is named.
+
+    ``grants`` of the view names, per action (or method of a plain view), what of which any one does. ``flow`` asks again, exactly.
+    """
+
+    code = NotAllowed.code
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        wanted = granted_by(view, request)
+        if not wanted:
+            return True
+        user = request.user
+        self.message = why_not(wanted[0], service=None)
+        if not isinstance(user, User) or not may_any(user, wanted, concerned=()):
+            return False
+        return self._allows(user, wanted, service=_service_named(request))
+
+    def has_object_permission(self, request: Request, view: APIView, obj: Model) -> bool:
+        wanted = granted_by(view, request)
+        service = obj if isinstance(obj, Service) else getattr(obj, "service", None)
+        user = request.user
+        return not wanted or not isinstance(user, User) or self._allows(user, wanted, service=service)
+
+    def _allows(self, user: User, wanted: Wanted, *, service: Service | None) -> bool:
+        if service is None:
+            return True
+        self.message = why_not(wanted[0], service=service)
+        return may_any(user, wanted, concerned={service.owners_id})
+
+
+def granted_by(view: APIView, request: Request) -> Wanted:
+    """Return what of which any one lets somebody do what this request asks for; nothing for reads."""
+    if request.method in SAFE_METHODS:
+        return ()
+    grants: Mapping[str, Wanted] = getattr(view, "grants", {})
+    return grants.get(getattr(view, "action", None) or (request.method or "").lower(), ())
+
+
+def _service_named(request: Request) -> Service | None:
+    """Return the service that the body names, if it names one. Raises ParseError for a body that can not be read."""
+    named = request.data.get("service") if isinstance(request.data, Mapping) else None
+    if isinstance(named, bool) or not isinstance(named, int | str):
+        return None
+    try:
+        service: Service = find(Service.objects.select_related("cluster"), named)
+    except serializers.ValidationError:
+        return None  # what is wrong with the name is said to who may
+    return service
 
 
 class MayReadAudit(BasePermission):

@@ -19,6 +19,7 @@ from releases.api.people import PersonSerializer
 from releases.api.references import Named
 from releases.api.rehearsals import RehearsalInput, RehearsalSerializer, asked
 from releases.domain.plan import MAX_HOLD_BACK, EvidencePolicy, Gate, Strategy
+from releases.domain.roles import Action
 from releases.models import RolloutPlan
 
 
@@ -107,6 +108,12 @@ class PlanInput(serializers.Serializer[Any]):
 
 
 class PlanViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Noun[RolloutPlan]):
+    grants = {
+        "create": (Action.EDIT_PLANS,),
+        "partial_update": (Action.EDIT_PLANS, Action.EDIT_CATALOGUE),
+        "destroy": (Action.EDIT_PLANS, Action.EDIT_CATALOGUE),
+        "rehearse": (Action.REHEARSE,),
+    }
     queryset = (
         RolloutPlan.objects.select_related("created_by", "owners").prefetch_related("steps").order_by("name")
     )

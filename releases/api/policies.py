@@ -12,6 +12,7 @@ from rest_framework import serializers
 from releases import selectors
 from releases.api.calendar.serializers import ProposalSerializer
 from releases.api.catalogue import CatalogueViewSet
+from releases.domain.roles import Action
 from releases.models import Proposal
 from services.models import Policy
 
@@ -51,6 +52,7 @@ class PolicySerializer(serializers.ModelSerializer[Policy]):
 
 
 class PolicyViewSet(CatalogueViewSet[Policy]):
+    grants = {"create": (Action.EDIT_POLICIES,), "partial_update": (Action.EDIT_POLICIES,)}
     queryset = Policy.objects.prefetch_related(
         "required_groups",
         "signers",

@@ -28,6 +28,7 @@ from releases.api.series import RangeInput, SeriesSerializer, end_of, figures_ov
 from releases.api.traffic import TrafficSerializer
 from releases.api.traffic_changes import version_of
 from releases.api.versions import VersionRefSerializer
+from releases.domain.states import Event
 from releases.models import Rollout, TrafficChange
 from services.models import Cluster, Metric, Policy, Service
 
@@ -71,6 +72,7 @@ class ServiceFilter(django_filters.FilterSet):
 
 
 class ServiceViewSet(CatalogueViewSet[Service]):
+    grants = {**CatalogueViewSet.grants, "all_back": (Event.ROLL_BACK,)}
     queryset = (
         Service.objects.select_related("cluster", "policy", "owners", "stable")
         .prefetch_related("metrics")

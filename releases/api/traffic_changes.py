@@ -27,6 +27,8 @@ from releases.api.rollouts.preview import FindingSerializer
 from releases.api.schema import EventSchema
 from releases.api.traffic import Shares
 from releases.api.versions import ServiceRefSerializer, VersionRefSerializer
+from releases.domain.roles import Action
+from releases.domain.states import Event
 from releases.domain.traffic_change import OPEN, ChangeEvent
 from releases.models import TrafficChange, TrafficVote
 from releases.models.traffic_change import CHANGE_STATE_LABELS
@@ -154,6 +156,8 @@ class TrafficChangeFilter(django_filters.FilterSet):
 class TrafficChangeViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Noun[TrafficChange]):
     """Ask for a change of weights and rules, and see where it is."""
 
+    grants = {"create": (Action.CHANGE_TRAFFIC, Event.ROLL_BACK)}
+
     filter_backends = [DjangoFilterBackend]
     filterset_class = TrafficChangeFilter
     serializer_class = TrafficChangeSerializer
@@ -197,11 +201,11 @@ class ChangeEventView(Door):
 
     def post(self, request: Request, pk: int) -> Response:
         change = get_object_or_404(selectors.changes(), pk=pk)
-        given = self.input_class(data=request.data)
-        if not given.is_valid():
-            flow.check_change_first(change, self.event, by=actor_of(request))
-            raise serializers.ValidationError(given.errors)
-        said = given.validated_data
+        said = self.given(
+            request,
+            taken_as=self.input_class,
+            first=lambda: flow.check_change_first(change, self.event, by=actor_of(request)),
+        )
         moved = flow.perform_change(
             change,
             self.event,

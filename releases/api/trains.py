@@ -135,6 +135,7 @@ def _shown(pk: int, *, request: Request) -> dict[str, Any]:
 
 
 class TrainViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Noun[Train]):
+    grants = {"create": (Event.SUBMIT,)}
     queryset = Train.objects.all()
     serializer_class = TrainSerializer
     ordering = "-id"
@@ -192,11 +193,11 @@ class TrainEventView(Door):
 
     def post(self, request: Request, pk: int) -> Response:
         train = get_object_or_404(Train, pk=pk)
-        given = self.input_class(data=request.data)
-        if not given.is_valid():
-            flow.check_train_first(train, self.event, by=actor_of(request))
-            raise serializers.ValidationError(given.errors)
-        said = dict(given.validated_data)
+        said = self.given(
+            request,
+            taken_as=self.input_class,
+            first=lambda: flow.check_train_first(train, self.event, by=actor_of(request)),
+        )
         flow.perform_train(
             train,
             self.event,

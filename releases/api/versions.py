@@ -19,6 +19,7 @@ from releases.api.actors import actor_of
 from releases.api.base import Noun
 from releases.api.people import PersonSerializer
 from releases.api.references import Reference, named
+from releases.domain.roles import Action
 from services.models import Service, Version
 
 
@@ -96,6 +97,7 @@ class VersionFilter(django_filters.FilterSet):
 
 
 class VersionViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Noun[Version]):
+    grants = {"create": (Action.REGISTER_VERSION,)}
     queryset = Version.objects.select_related("service__cluster", "registered_by")
     serializer_class = VersionSerializer
     filterset_class = VersionFilter

@@ -30,7 +30,14 @@ from releases.flow.chain_checks import (
 from releases.flow.deliver import deliver, due_deliveries, retry_delivery
 from releases.flow.emergency import SHORTEST_REASON, release_in_emergency, review_emergency
 from releases.flow.exports import begin_evidence_pack, begin_export
-from releases.flow.four_eyes import agree, propose, refuse, withdraw_proposal
+from releases.flow.four_eyes import (
+    agree,
+    check_may_decide,
+    check_may_withdraw,
+    propose,
+    refuse,
+    withdraw_proposal,
+)
 from releases.flow.freezes import create_freeze, press_red_button
 from releases.flow.go_back import go_back
 from releases.flow.guarded import guarded
@@ -98,6 +105,8 @@ __all__ = [
     "change_freeze",
     "check_change_first",
     "check_first",
+    "check_may_decide",
+    "check_may_withdraw",
     "check_powers_apart",
     "check_train_first",
     "create",

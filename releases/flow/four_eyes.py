@@ -143,8 +143,7 @@ def refuse(proposal: Proposal, *, by: Actor, why: str) -> Proposal:
 @transaction.atomic
 def withdraw_proposal(proposal: Proposal, *, by: Actor, why: str = "") -> Proposal:
     """Take one's own proposal back."""
-    if by.user_id is None or person_behind(by.user_id) != person_behind(proposal.asked_by_id):
-        raise NotAllowed(_("Only who asked for it can take it back."))
+    check_may_withdraw(proposal, by=by)
     return _decide(proposal, Proposal.State.WITHDRAWN, by=by, why=why)
 
 
@@ -162,6 +161,12 @@ def check_may_decide(proposal: Proposal, *, by: Actor) -> None:
     check_may_any(grants_to_agree(proposal), by=by, concerned=groups_concerned(proposal))
     check_fresh(by)
     check_token(by, policy=_policy_over(proposal))
+
+
+def check_may_withdraw(proposal: Proposal, *, by: Actor) -> None:
+    """Refuse everybody but the person who asked. Raises NotAllowed."""
+    if by.user_id is None or person_behind(by.user_id) != person_behind(proposal.asked_by_id):
+        raise NotAllowed(_("Only who asked for it can take it back."))
 
 
 def refuse_oneself(account: User, *, by: Actor) -> None:

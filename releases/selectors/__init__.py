@@ -1,5 +1,6 @@
 """Every read with a join, for admin, API, dashboard and worker. Nothing here writes."""
 
+from releases.flow.authorize import why_not
 from releases.roles import roles_of
 from releases.selectors.calendar import (
     CalendarView,
@@ -18,7 +19,7 @@ from releases.selectors.calendar import (
 )
 from releases.selectors.chain import ChainState, chain
 from releases.selectors.drift import drift_seen
-from releases.selectors.events import AllowedEvent, allowed_events, held_roles, may, may_in
+from releases.selectors.events import AllowedEvent, allowed_events, held_roles, may, may_any, may_in
 from releases.selectors.experiments import experiments
 from releases.selectors.health import HealthItem, ask_parts, health, known_health
 from releases.selectors.news import Item, News, Place, newest_place, news_after
@@ -111,6 +112,7 @@ __all__ = [
     "latest_verdict",
     "listed_rollouts",
     "may",
+    "may_any",
     "may_in",
     "may_keep_plan",
     "newest_place",
@@ -140,5 +142,6 @@ __all__ = [
     "verdict_sentence",
     "waiting_for",
     "why",
+    "why_not",
     "windows",
 ]

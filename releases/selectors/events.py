@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from django.utils import timezone
@@ -41,6 +42,12 @@ def held_roles(user: User) -> list[tuple[str, int | None]]:
 def may_in(user: User, what: Event | Action, *, group_id: int | None) -> bool:
     """Say whether a role grants it on what this owning group has; None: on what belongs to no group."""
     return covers(held_roles(user), [what], concerned={group_id})
+
+
+def may_any(user: User, what: Sequence[Event | Action], *, concerned: Collection[int | None]) -> bool:
+    """Say whether a role grants any of it to each owning group concerned; without groups: anywhere."""
+    held = user.roles.values_list("name", "group_id") if user.is_active else ()
+    return covers(list(held), what, concerned=concerned)
 
 
 def allowed_events(rollout: Rollout, by: Actor) -> list[AllowedEvent]:

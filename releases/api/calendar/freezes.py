@@ -32,6 +32,7 @@ from releases.api.calendar.serializers import (
     WindowSerializer,
 )
 from releases.api.references import named
+from releases.domain.roles import Action
 from releases.models import Freeze, Holiday, ReleaseWindow, Rollout
 
 
@@ -56,6 +57,14 @@ class FreezeFilter(ScopeFilter):
 
 class FreezeViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Noun[Freeze]):
     """Periods in which nothing moves forward; rolling back always may."""
+
+    grants = {
+        **dict.fromkeys(
+            ("create", "partial_update", "lift", "destroy", "import_file"), (Action.EDIT_CALENDAR,)
+        ),
+        "override": (Action.OVERRIDE_FREEZE,),
+        "red_button": (Action.PRESS_RED_BUTTON,),
+    }
 
     serializer_class = FreezeSerializer
     filter_backends = [DjangoFilterBackend, filters.OrderingFilter]
@@ -132,6 +141,8 @@ class FreezeViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Noun[Freez
 class WindowViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Noun[ReleaseWindow]):
     """Periods in which things may move forward. Where a service has one, all other times are closed."""
 
+    grants = dict.fromkeys(("create", "partial_update", "destroy"), (Action.EDIT_CALENDAR,))
+
     serializer_class = WindowSerializer
     filter_backends = [DjangoFilterBackend, filters.OrderingFilter]
     filterset_class = ScopeFilter
@@ -160,6 +171,8 @@ class WindowViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Noun[Relea
 
 class HolidayViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Noun[Holiday]):
     """The operator's own list of days: off, or worked. It outweighs what the library knows."""
+
+    grants = dict.fromkeys(("create", "destroy"), (Action.EDIT_CALENDAR,))
 
     queryset = Holiday.objects.all()
     serializer_class = HolidaySerializer

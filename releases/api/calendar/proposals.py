@@ -34,25 +34,26 @@ class ProposalViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Noun[Pro
     @action(detail=True, methods=["post"], scope="approve")
     def approve(self, request: Request, pk: int) -> Response:
         """Be the second person: the change is made now."""
-        return self._decided(request, flow.agree)
+        return self._decided(request, flow.agree, first=flow.check_may_decide)
 
     @extend_schema(request=ReasonInput, responses={200: ProposalSerializer})
     @action(detail=True, methods=["post"], scope="approve")
     def reject(self, request: Request, pk: int) -> Response:
         """Say no, and why."""
-        return self._decided(request, flow.refuse)
+        return self._decided(request, flow.refuse, first=flow.check_may_decide)
 
     @extend_schema(request=ReasonInput, responses={200: ProposalSerializer})
     @action(detail=True, methods=["post"])
     def withdraw(self, request: Request, pk: int) -> Response:
         """Take one's own proposal back."""
-        return self._decided(request, flow.withdraw_proposal)
+        return self._decided(request, flow.withdraw_proposal, first=flow.check_may_withdraw)
 
-    def _decided(self, request: Request, decide: Callable[..., Proposal]) -> Response:
-        given = ReasonInput(data=request.data)
-        given.is_valid(raise_exception=True)
-        proposal = self.get_object()
-        decide(proposal, by=actor_of(request), why=given.validated_data["reason"])
+    def _decided(
+        self, request: Request, decide: Callable[..., Proposal], *, first: Callable[..., None]
+    ) -> Response:
+        proposal, by = self.get_object(), actor_of(request)
+        said = self.given(request, taken_as=ReasonInput, first=lambda: first(proposal, by=by))
+        decide(proposal, by=by, why=said["reason"])
         return Response(ProposalSerializer(self.get_queryset().get(pk=proposal.pk)).data)
 
     def refused_object(self) -> Model | None:

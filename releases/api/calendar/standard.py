@@ -19,6 +19,7 @@ from releases.api.calendar.serializers import ProposalSerializer, ReasonInput
 from releases.api.people import PersonSerializer
 from releases.api.references import Reference
 from releases.api.versions import ServiceRefSerializer
+from releases.domain.roles import Action
 from releases.models import RolloutPlan, StandardChange
 from services.models import Service
 
@@ -53,6 +54,8 @@ class StandardChangeInput(serializers.Serializer[Any]):
 
 class StandardChangeViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Noun[StandardChange]):
     """Approvals in advance; taking one back takes one person."""
+
+    grants = {"create": (Action.EDIT_PLANS,), "revoke": (Action.EDIT_POLICIES,)}
 
     serializer_class = StandardChangeSerializer
     filter_backends = [DjangoFilterBackend, filters.OrderingFilter]

@@ -33,6 +33,8 @@ from releases.models import Rollout
 class RolloutViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Noun[Rollout]):
     """Ask for a release, change the draft, see where it is."""
 
+    grants = {"create": (Event.SUBMIT,), "partial_update": (Event.EDIT,)}
+
     filter_backends = [DjangoFilterBackend, filters.OrderingFilter]
     filterset_class = RolloutFilter
     ordering = "-id"
@@ -106,6 +108,8 @@ class RolloutViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Noun[Roll
 class ReviewView(Door):
     """What somebody else found about an emergency release, within a day."""
 
+    grants = {"post": (Event.APPROVE,)}
+
     scope = "approve"
 
     @extend_schema(request=ReviewInput, responses={200: RolloutDetailSerializer})
@@ -128,14 +132,11 @@ class EventView(Door):
 
     def post(self, request: Request, pk: int) -> Response:
         rollout = get_object_or_404(selectors.rollouts(), pk=pk)
-        given = self.input_class(data=request.data)
-        if not given.is_valid():
-            # Who may not, and when it makes no sense, is said before what is wrong with the input.
-            is_emergency = isinstance(request.data, dict) and request.data.get("emergency")
-            wanted = Action.RELEASE_IN_EMERGENCY if is_emergency else self.event
-            flow.check_first(rollout, wanted, by=actor_of(request))
-            raise serializers.ValidationError(given.errors)
-        said = dict(given.validated_data)
+        said = self.given(
+            request,
+            taken_as=self.input_class,
+            first=lambda: flow.check_first(rollout, self._wanted(request), by=actor_of(request)),
+        )
         emergency = {name: said.pop(name, "") for name in ("emergency", "incident", "service_name")}
         if emergency["emergency"]:
             moved = flow.release_in_emergency(
@@ -148,6 +149,10 @@ class EventView(Door):
             return Response(shown(moved, request=request))
         moved = flow.perform(rollout, self.event, by=actor_of(request), why=said.pop("reason"), **said)
         return Response(shown(moved, request=request))
+
+    def _wanted(self, request: Request) -> Event | Action:
+        is_emergency = isinstance(request.data, dict) and request.data.get("emergency")
+        return Action.RELEASE_IN_EMERGENCY if is_emergency else self.event
 
     def refused_object(self) -> Model | None:
         return Rollout.objects.select_related("service").filter(pk=self.kwargs["pk"]).first()
