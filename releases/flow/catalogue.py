@@ -11,7 +11,8 @@ from django.db import models, transaction
 from django.forms.models import model_to_dict
 from django.utils.translation import gettext as _
 
-from releases.domain import BadPlan, DomainError
+from istio.documents import fqdn
+from releases.domain import BadPlan, DomainError, NotAllowed
 from releases.domain.actor import Actor
 from releases.domain.roles import Action
 from releases.flow.attempts import attempt
@@ -21,6 +22,9 @@ from releases.flow.metrics import check_metric
 from releases.flow.record import record
 from releases.models import NotificationChannel
 from services.models import Metric, Policy, RolloutLimit, Service, Version
+
+_OBJECTS = frozenset({"cluster", "namespace", "host", "virtual_service", "destination_rule"})
+"""The columns by which a service names what is in the mesh."""
 
 
 class VersionConflict(DomainError):
@@ -113,6 +117,8 @@ def _save_catalogue(instance: models.Model, *, by: Actor, changes: Mapping[str, 
         if name not in many:
             setattr(instance, name, value)
     _check(instance)
+    if isinstance(instance, Service) and _OBJECTS & set(changes):
+        _refuse_others_objects(instance, by=by)
     instance.save()
     instance.refresh_from_db()
     for name in many & set(changes):
@@ -126,6 +132,34 @@ def _save_catalogue(instance: models.Model, *, by: Actor, changes: Mapping[str, 
         after=_as_json(instance),
     )
     return instance
+
+
+def _refuse_others_objects(service: Service, *, by: Actor) -> None:
+    """Refuse a host or an Istio object of a service that another group owns, but to who keeps that group's catalogue, too.
+
+    Who names it could shift its traffic. Raises NotAllowed.
+    """
+    place = Service.objects.filter(cluster=service.cluster_id).exclude(pk=service.pk)
+    host = fqdn(service.host, namespace=service.namespace)
+    for other in place.exclude(owners=service.owners_id).select_related("owners"):
+        same_place = other.namespace == service.namespace
+        shared = fqdn(other.host, namespace=other.namespace) == host or (
+            same_place
+            and (
+                other.virtual_service == service.virtual_service
+                or other.destination_rule == service.destination_rule
+            )
+        )
+        if not shared:
+            continue
+        try:
+            check_may_in(Action.EDIT_CATALOGUE, by=by, group_id=other.owners_id)
+        except NotAllowed as error:
+            text = _(
+                "The host, VirtualService or DestinationRule is that of %(other)s, which %(group)s owns."
+            )
+            owner = other.owners or _("nobody")
+            raise NotAllowed(f"{text % {'other': other, 'group': owner}} {error}") from error
 
 
 def _owners(instance: models.Model, *, changes: Mapping[str, Any]) -> set[int | None]:

@@ -38,6 +38,7 @@ from releases.flow.traffic_change.content import (
     objects_of,
 )
 from releases.flow.traffic_change.request import CARRYING, live_rollout, within_bound
+from releases.flow.traffic_change.situation import check_apply
 from releases.models import Role, Rollout, TrafficChange, TrafficVote, User
 from releases.said import said_of
 from services.connections import mesh_of
@@ -232,6 +233,8 @@ def _refusal(change: TrafficChange, event: ChangeEvent, *, asker: Asker) -> str:
     """Say why this person may not cause it now, or return an empty text."""
     try:
         check_change_event(change, event, asker=asker)
+        if event is ChangeEvent.APPLY:
+            check_apply(change, asker=asker, now=database_now())
     except DomainError as error:
         return said_of(error)
     voted = has_voted(change, person=asker.person, fingerprint=change.fingerprint)

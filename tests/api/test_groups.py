@@ -160,3 +160,40 @@ def test_a_service_account_belongs_to_a_person(world: World) -> None:
     second = User.objects.get(username="second")
     flow.save_access(second, by=administrator, changes={"belongs_to": User.objects.get(username="operator")})
     assert User.objects.get(username="second").person_id == world.operator.pk
+
+
+@pytest.mark.parametrize(
+    "taken",
+    [
+        {"virtual_service": "order"},
+        {"destination_rule": "order"},
+        {"host": "order"},
+        {"host": "order.shop.svc.cluster.local", "namespace": "elsewhere"},
+    ],
+)
+@pytest.mark.parametrize("owned", [True, False], ids=["theirs", "nobody's"])
+def test_nobody_takes_another_groups_traffic_over_by_naming_its_objects(
+    world: World, ours: Group, bearer: Bearer, taken: dict[str, str], owned: bool
+) -> None:
+    theirs = Group.objects.create(name="theirs")
+    Service.objects.update(owners=theirs if owned else None)
+    mine = bound(RoleName.OPERATOR, ours)
+    client = bearer(mine)
+    refused = client.post("/api/v1/services/", {**SERVICE, "owners": "ours", **taken})
+    assert refused.status_code == 403, refused.json()
+    assert "order" in refused.json()["detail"]
+    made = client.post("/api/v1/services/", {**SERVICE, "owners": "ours"})
+    assert made.status_code == 201
+    url = f"/api/v1/services/{made.json()['id']}/"
+    assert client.patch(url, taken).status_code == 403
+    assert Service.objects.get(name="payment").virtual_service == "payment"
+    Role.objects.create(user=mine, name="operator", group=theirs if owned else None)
+    assert client.patch(url, taken).status_code == 200, "who keeps both catalogues may"
+
+
+def test_one_groups_services_share_a_virtual_service(world: World, ours: Group, bearer: Bearer) -> None:
+    Service.objects.update(owners=ours)
+    made = bearer(bound(RoleName.OPERATOR, ours)).post(
+        "/api/v1/services/", {**SERVICE, "owners": "ours", "virtual_service": "order"}
+    )
+    assert made.status_code == 201

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from releases.clock import Clock, database_now
+from releases.clock import database_now
 from releases.domain import BadPlan, Blocked, Stale
 from releases.domain.actor import Actor
 from releases.domain.fingerprint import digest, shown
@@ -89,7 +89,7 @@ def renew_change(change: TrafficChange, *, by: Actor) -> None:
         record("renew_traffic_change", by=by, obj=change, why=why, fingerprint=now)
 
 
-def approval_problem_of(change: TrafficChange, *, clock: Clock) -> str:
+def approval_problem_of(change: TrafficChange, *, now: datetime) -> str:
     """Say why the votes do not cover what would be written now, or return an empty text.
 
     Rendered again from the stored baseline and hashed, as for every step of a rollout.
@@ -97,12 +97,12 @@ def approval_problem_of(change: TrafficChange, *, clock: Clock) -> str:
     if not change.needs_vote:
         return ""
     valid = timedelta(seconds=settings.APPROVAL_VALID_SECONDS)
-    if change.approved_at and clock() > change.approved_at + valid:
+    if change.approved_at and now > change.approved_at + valid:
         return _("the approval is older than %(hours)d hours") % {"hours": valid.total_seconds() // 3600}
-    now = fingerprint_of_change(change, baseline=change.baseline or {})
-    if now != change.fingerprint:
+    found_now = fingerprint_of_change(change, baseline=change.baseline or {})
+    if found_now != change.fingerprint:
         return _("the content is %(now)s and no longer the approved %(then)s") % {
-            "now": shown(now),
+            "now": shown(found_now),
             "then": shown(change.fingerprint),
         }
     found = standing_of(change)

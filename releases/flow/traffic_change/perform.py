@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.utils.translation import gettext as _
 
 from releases.clock import Clock, database_now
-from releases.domain import DomainError, IllegalMove, LostRace
+from releases.domain import DomainError, LostRace
 from releases.domain.actor import Actor
 from releases.domain.traffic_change import ChangeEvent, ChangeState, change_target
 from releases.flow.authorize import asker_of
@@ -16,7 +16,7 @@ from releases.flow.traffic_change.back import write_back
 from releases.flow.traffic_change.decide import approve_change, reject_change, withdraw_change
 from releases.flow.traffic_change.landing import settle_untold
 from releases.flow.traffic_change.move import action_of, move_change, store
-from releases.flow.traffic_change.request import live_rollout
+from releases.flow.traffic_change.situation import rollout_of
 from releases.flow.traffic_change.write import finish_writing, write_change
 from releases.models import TrafficChange
 from services.connections import mesh_of
@@ -115,11 +115,7 @@ def _finish(change: TrafficChange, *, by: Actor, clock: Clock) -> None:
 def _within_rollout(change: TrafficChange, *, by: Actor, why: str, clock: Clock) -> None:
     """Hand the weight to the live rollout, whose worker writes it with the rollout's own marks and fence."""
     change_target(ChangeState(change.state), ChangeEvent.APPLY)
-    rollout = live_rollout(change.service)
-    if rollout is None or rollout.pk != change.rollout_id:
-        text = _("Rollout %(rollout)s is over; ask for the change again.")
-        raise IllegalMove(text % {"rollout": change.rollout})
-    set_weight(rollout, by=by, why=why or change.reason, weight=change.weight, clock=clock)
+    set_weight(rollout_of(change), by=by, why=why or change.reason, weight=change.weight, clock=clock)
     now = clock()
     move_change(change, ChangeEvent.APPLY, by=by, why=why, writing_since=now)
     move_change(

@@ -15,17 +15,15 @@ from istio.mesh import Conflict, Manifest, Mesh, NotFound, Rejected
 from istio.sentence import message_of
 from istio.traffic import has_drifted
 from releases.clock import Clock
-from releases.domain import Blocked, DomainError, IllegalMove, LostRace, Stale
+from releases.domain import Blocked, DomainError, LostRace, Stale
 from releases.domain.actor import Actor
 from releases.domain.traffic_change import ChangeEvent, ChangeState, change_target, settled_on
-from releases.flow.closed import closed_sentence
 from releases.flow.content import pair_of, with_candidate_subset
-from releases.flow.shared_object import refuse_taken
 from releases.flow.traffic_change.content import document_of, leads_back
-from releases.flow.traffic_change.decide import approval_problem_of
 from releases.flow.traffic_change.landing import landed, settle_untold, tell_if_landed, tell_write
 from releases.flow.traffic_change.move import move_change, store
-from releases.flow.traffic_change.request import CARRYING, live_rollout, refuse_blocked, refuse_live
+from releases.flow.traffic_change.request import refuse_blocked
+from releases.flow.traffic_change.situation import refuse_outdated
 from releases.models import TrafficChange
 from services.connections import mesh_of
 from services.models import Service
@@ -40,7 +38,7 @@ def write_change(change: TrafficChange, *, by: Actor, why: str, clock: Clock) ->
     if change.state == ChangeState.WRITING:
         finish_writing(change, by=by, clock=clock)
         return
-    _refuse_outdated(change, clock=clock)
+    refuse_outdated(change, now=clock())
     mesh = mesh_of(change.service.cluster)
     settle_untold(change, mesh=mesh, by=by)
     live = mesh.get(change.service.virtual_service_ref)
@@ -81,7 +79,7 @@ def finish_writing(change: TrafficChange, *, by: Actor, clock: Clock) -> None:
         done(change, before=before, stored=live, by=by, clock=clock)
     elif live["metadata"].get("resourceVersion") == before["metadata"].get("resourceVersion"):
         try:
-            _refuse_outdated(change, clock=clock)
+            refuse_outdated(change, now=clock())
         except DomainError as error:
             give_up(change, problem=str(error), by=by)
             return
@@ -152,19 +150,6 @@ def _settle(change: TrafficChange) -> str:
         Service.objects.filter(pk=service.pk).update(stable=winner)
         service.stable = winner
     return service.stable.name if service.stable else ""
-
-
-def _refuse_outdated(change: TrafficChange, *, clock: Clock) -> None:
-    """Raise IllegalMove when a rollout has the traffic or the calendar is closed, Stale without the votes for this."""
-    rollout = live_rollout(change.service)
-    if rollout is not None and (change.needs_vote or rollout.state in CARRYING):
-        refuse_live(change, rollout=rollout)
-    if change.needs_vote:
-        refuse_taken(change.service)
-    if change.needs_vote and (closed := closed_sentence(change.service, now=clock())):
-        raise IllegalMove(closed)
-    if problem := approval_problem_of(change, clock=clock):
-        raise Stale(_("%(change)s can not be applied: %(problem)s.") % {"change": change, "problem": problem})
 
 
 def _refuse_drift(change: TrafficChange, *, live: Manifest) -> None:
