@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
+import django_filters
+from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import mixins, serializers
 from rest_framework.request import Request
@@ -15,7 +18,8 @@ from releases.api.actors import actor_of
 from releases.api.base import Noun
 from releases.api.references import Reference
 from releases.clock import database_now
-from releases.models import Rehearsal, RolloutPlan
+from releases.models import Rehearsal, Rollout, RolloutPlan
+from releases.verdicts import metric_label
 from services.models import Service
 
 
@@ -26,6 +30,27 @@ class RehearsalInput(serializers.Serializer[Any]):
     window = serializers.IntegerField(
         required=False, default=24 * 3600, min_value=300, max_value=14 * 24 * 3600
     )
+
+
+class MetricForecastSerializer(serializers.Serializer[Any]):
+    """What a step can count on of one metric of the judge; ``title`` is its name for people.
+
+    ``smallest_change`` is a difference of ratios (0-1) or, where ``is_relative``, a part of the stable version's figure; null: it sees
+    nothing within its bake. ``verdict_seconds``: median time until the gate had heard enough of it, null where the gate asks nothing
+    (``is_gated`` false) or did not hear enough in time.
+    """
+
+    metric = serializers.CharField()
+    title = serializers.SerializerMethodField()
+    edge_ms = serializers.FloatField(allow_null=True)
+    is_relative = serializers.BooleanField()
+    smallest_change = serializers.FloatField(allow_null=True)
+    is_gated = serializers.BooleanField()
+    verdict_seconds = serializers.FloatField(allow_null=True)
+    false_alarms = serializers.IntegerField()
+
+    def get_title(self, given: dict[str, Any]) -> str:
+        return metric_label(given["metric"], edge_ms=given["edge_ms"])
 
 
 class StepForecastSerializer(serializers.Serializer[Any]):
@@ -42,6 +67,7 @@ class StepForecastSerializer(serializers.Serializer[Any]):
     smallest_rise = serializers.FloatField(allow_null=True)
     verdict_seconds = serializers.FloatField(allow_null=True)
     false_alarms = serializers.IntegerField()
+    metrics = MetricForecastSerializer(many=True)
 
 
 class RehearsalSerializer(serializers.ModelSerializer[Rehearsal]):
@@ -90,7 +116,22 @@ class RehearsalSerializer(serializers.ModelSerializer[Rehearsal]):
 
     @extend_schema_field(StepForecastSerializer(many=True, allow_null=True))
     def get_steps(self, row: Rehearsal) -> list[dict[str, Any]] | None:
-        return row.result["steps"] if row.result else None
+        steps = row.result["steps"] if row.result else None
+        return None if steps is None else list(StepForecastSerializer(steps, many=True).data)
+
+
+class RehearsalFilter(django_filters.FilterSet):
+    """``rollout``: those of exactly this rollout's plan on its service."""
+
+    rollout = django_filters.NumberFilter(method="of_rollout", label="rollout")
+
+    class Meta:
+        model = Rehearsal
+        fields = ["service", "plan", "state"]
+
+    def of_rollout(self, rows: QuerySet[Rehearsal], _name: str, value: Decimal) -> QuerySet[Rehearsal]:
+        rollout = Rollout.objects.filter(pk=int(value)).first()
+        return selectors.rehearsals_of(rollout, among=rows) if rollout else rows.none()
 
 
 def asked(plan: RolloutPlan, request: Request) -> Response:
@@ -119,7 +160,7 @@ class RehearsalViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Noun[Re
     http_method_names = ["get", "head", "options"]
     queryset = Rehearsal.objects.select_related("service").order_by("-id")
     serializer_class = RehearsalSerializer
-    filterset_fields = ["service", "plan", "state"]
+    filterset_class = RehearsalFilter
     ordering = "-id"
 
 

@@ -35,7 +35,7 @@ from releases.selectors.packs import (
 from releases.selectors.plans import may_keep_plan
 from releases.selectors.preview import Preview, StepPreview, preview
 from releases.selectors.readable import exportable_events, exports_whole_trail, readable_events
-from releases.selectors.rehearsals import blindness, rehearsal_of, rehearsal_sentence
+from releases.selectors.rehearsals import blindness, rehearsal_of, rehearsal_sentence, rehearsals_of
 from releases.selectors.rows import (
     due_rollouts,
     emergencies,
@@ -124,6 +124,7 @@ __all__ = [
     "readable_events",
     "rehearsal_of",
     "rehearsal_sentence",
+    "rehearsals_of",
     "reviews_overdue",
     "reviews_waiting_for",
     "roles_of",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from releases.domain.fingerprint import digest
@@ -12,9 +13,12 @@ from releases.models import Rehearsal, Rollout
 
 def rehearsal_of(rollout: Rollout) -> Rehearsal | None:
     """Return the newest rehearsal of exactly this rollout's plan on its service."""
-    return Rehearsal.objects.filter(
-        service=rollout.service_id, plan_digest=digest(rollout.frozen_plan)
-    ).first()
+    return rehearsals_of(rollout, among=Rehearsal.objects.all()).first()
+
+
+def rehearsals_of(rollout: Rollout, *, among: QuerySet[Rehearsal]) -> QuerySet[Rehearsal]:
+    """Return those of exactly this rollout's plan on its service."""
+    return among.filter(service=rollout.service_id, plan_digest=digest(rollout.frozen_plan))
 
 
 def rehearsal_sentence(rehearsal: Rehearsal) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from statistics import median
 
 import numpy as np
@@ -61,6 +62,94 @@ def test_equal_versions_raise_no_alarm_and_each_step_says_what_it_sees() -> None
     assert first.smallest_rise is not None
     assert second.smallest_rise is not None
     assert second.smallest_rise < first.smallest_rise < 0.01
+
+
+def test_each_metric_of_the_policy_says_what_each_step_sees_of_it() -> None:
+    steps = [*STEPS, PlannedStep(weight=100, seconds=600)]
+
+    first, second, whole = rehearse(windows(220), steps, settings=Settings()).steps
+
+    names = {"errors", "slow_30", "sample_ratio_high", "latency", "dwell"}
+    assert {metric.metric for metric in first.metrics} == names  # of its edges, one fits
+    assert {metric.metric for metric in whole.metrics} == {"errors"}  # nobody runs beside the candidate
+    later = {metric.metric: metric for metric in second.metrics}
+    for metric in first.metrics:
+        assert metric.smallest_change is not None
+        again = later[metric.metric].smallest_change
+        assert again is not None
+        # Users who stay with their version limit what is seen of the share, not the traffic.
+        if metric.metric != "sample_ratio_high":
+            assert again <= metric.smallest_change
+        assert metric.false_alarms == 0
+    assert later["slow_30"].edge_ms == 100
+    assert later["errors"].is_gated
+    assert later["errors"].verdict_seconds is not None
+    assert {metric.metric for metric in first.metrics if metric.is_relative} == {
+        "sample_ratio_high",
+        "latency",
+        "dwell",
+    }
+
+
+def test_a_step_shorter_than_the_warm_up_sees_nothing_of_latency() -> None:
+    settings = Settings()
+    shorter = PlannedStep(weight=5, seconds=settings.warm_up_scrapes * settings.interval_seconds)
+
+    seen = {
+        metric.metric: metric
+        for metric in rehearse(windows(200), [shorter, STEPS[1]], settings=settings).steps[0].metrics
+    }
+
+    assert seen["latency"].smallest_change is None
+    assert seen["slow_30"].smallest_change is None
+    assert seen["errors"].smallest_change is not None
+
+
+def test_the_share_is_not_foretold_where_people_are_sent_by_rule() -> None:
+    by_rule = [PlannedStep(weight=5, seconds=600, splits=False)]
+
+    (step,) = rehearse(windows(200), by_rule, settings=Settings()).steps
+
+    assert "sample_ratio_high" not in {metric.metric for metric in step.metrics}
+
+
+@pytest.mark.parametrize("metric", ["slow_30", "sample_ratio_high", "dwell"])
+def test_the_smallest_change_of_a_metric_is_found_in_about_its_bake(metric: str) -> None:
+    """A release whose candidate is worse by what the step says it sees is rolled back in time as often as not."""
+    past, step, found = windows(200), PlannedStep(weight=20, seconds=900), 0
+    told = {one.metric: one for one in rehearse(past, [step], settings=Settings()).steps[0].metrics}[metric]
+    assert told.smallest_change is not None
+
+    for seed in range(15):
+        rng, judge = np.random.default_rng([3, seed]), Judge(Settings())
+        state = judge.start([step])
+        for number, whole in enumerate(windows(LEARNING + 60, seed=100 + seed)):
+            is_on = number >= LEARNING
+            mine, rest = thinned(whole, share=0.2, rng=rng) if is_on else (None, whole)
+            worse = harmed(mine, metric, by=told.smallest_change, rng=rng) if mine else None
+            look = Look(
+                seconds=15, weight=20 if is_on else 0, step=0 if is_on else None, stable=rest, candidate=worse
+            )
+            state, judgement = judge.observe(state, look)
+        found += judgement.decision is Decision.ROLL_BACK
+
+    assert found >= 3
+
+
+def harmed(tally: Tally, metric: str, *, by: float, rng: np.random.Generator) -> Tally:
+    """Return the candidate's window with more slow requests, more traffic than declared, or a shorter dwell time."""
+    if metric == "slow_30":
+        more = min(float(rng.poisson(by * tally.requests)), tally.buckets[100.0])
+        return replace(tally, buckets={**tally.buckets, 100.0: tally.buckets[100.0] - more})
+    if metric == "dwell":
+        dwell = tally.means["dwell"]
+        return replace(tally, means={"dwell": replace(dwell, total=dwell.total * (1 - by))})
+    return replace(
+        tally,
+        requests=tally.requests * (1 + by),
+        errors=tally.errors * (1 + by),
+        buckets={edge: number * (1 + by) for edge, number in tally.buckets.items()},
+    )
 
 
 def test_a_quiet_service_s_first_step_is_blind_to_one_point() -> None:

@@ -56,6 +56,12 @@ def test_a_short_past_is_rehearsed_at_once(world: World, client: APIClient) -> N
     assert body["steps"][0]["requests"] == pytest.approx(150 * 0.05 * 600, rel=0.05)
     assert body["steps"][1]["smallest_rise"] < body["steps"][0]["smallest_rise"]
     assert client.get(answer["Location"]).json() == body
+    errors, *others = body["steps"][1]["metrics"]
+    assert (errors["metric"], errors["title"], errors["is_gated"]) == ("errors", "Errors", True)
+    assert errors["smallest_change"] == body["steps"][1]["smallest_rise"]
+    assert {"latency", "sample_ratio_high", "slow_30"} <= {metric["metric"] for metric in others}
+    said = client.get(answer["Location"], headers={"accept-language": "zh-hans"}).json()
+    assert said["steps"][1]["metrics"][0]["title"] == "错误率"
 
 
 def test_a_long_past_is_a_job_with_progress(world: World, client: APIClient) -> None:
@@ -157,6 +163,11 @@ def test_submitting_has_the_plan_rehearsed_and_the_page_shows_it_in_red(
     html = browser.get(page).content.decode()
     assert "<progress" not in html
     assert re.search(r'class="note fail">.*?first step', html, re.DOTALL)
+    assert "metric by metric" in html
+    assert "Mean latency" in html
+    mine = client.get(f"/api/v1/rehearsals/?rollout={story.rollout.pk}").json()["results"]
+    assert [row["id"] for row in mine] == [rehearsal.pk]
+    assert client.get("/api/v1/rehearsals/?rollout=999999").json()["results"] == []
     begin_again = browser.post(f"/admin/releases/rollout/{story.rollout.pk}/rehearse/")
     assert begin_again.status_code == 302
     assert Rehearsal.objects.count() == 2

@@ -2518,6 +2518,26 @@ export interface components {
             denominator?: string;
         };
         /**
+         * @description What a step can count on of one metric of the judge; ``title`` is its name for people.
+         *
+         *     ``smallest_change`` is a difference of ratios (0-1) or, where ``is_relative``, a part of the stable version's figure; null: it sees
+         *     nothing within its bake. ``verdict_seconds``: median time until the gate had heard enough of it, null where the gate asks nothing
+         *     (``is_gated`` false) or did not hear enough in time.
+         */
+        MetricForecast: {
+            metric: string;
+            readonly title: string;
+            /** Format: double */
+            edge_ms: number | null;
+            is_relative: boolean;
+            /** Format: double */
+            smallest_change: number | null;
+            is_gated: boolean;
+            /** Format: double */
+            verdict_seconds: number | null;
+            false_alarms: number;
+        };
+        /**
          * @description * `ratio` - ratio
          *     * `latency` - latency
          *     * `rate` - rate
@@ -3856,6 +3876,7 @@ export interface components {
             /** Format: double */
             verdict_seconds: number | null;
             false_alarms: number;
+            metrics: components["schemas"]["MetricForecast"][];
         };
         /**
          * @description One step: the objects as they would be written, the unified difference to the step before, effective
@@ -9347,6 +9368,8 @@ export interface operations {
                 /** @description Number of results to return per page. */
                 page_size?: number;
                 plan?: number;
+                /** @description rollout */
+                rollout?: number;
                 service?: number;
                 /**
                  * @description * `waiting` - waiting

@@ -7,6 +7,7 @@ learned and by shared fate, the bets that begin later, and the mean over the alt
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf, log
 
@@ -83,18 +84,59 @@ def seconds_to_detect(rise: float, *, flow: Flow, settings: Settings, rule: Coun
     return high * settings.interval_seconds
 
 
-def smallest_rise(*, within_seconds: float, flow: Flow, settings: Settings) -> float | None:
-    """Return the smallest rise of the error ratio (0-1) that a step of this length is expected to find; None: not even failing altogether."""
+def smallest_rise(
+    *, within_seconds: float, flow: Flow, settings: Settings, rule: CountRule | None = None
+) -> float | None:
+    """Return the smallest rise of the ratio (0-1) that a step of this length is expected to find; None: not even failing altogether.
+
+    ``rule`` is that of errors unless another metric is asked about.
+    """
     looks = within_seconds / settings.interval_seconds
 
     def is_found(rise: float) -> bool:
-        path = _Path.of(rise, flow=flow, settings=settings, rule=None)
+        path = _Path.of(rise, flow=flow, settings=settings, rule=rule)
+        return path is not None and looks >= 1 and path.finds(looks)
+
+    return _smallest(is_found, highest=1.0 - flow.error_ratio)
+
+
+def smallest_change(
+    *, within_seconds: float, flow: MeanFlow, rule: MeanRule, settings: Settings
+) -> float | None:
+    """Return the smallest relative change for the worse of a mean that a step of this length is expected to find; None: not even
+    twice as much, or nothing at all. Looks that do not count (latency of a cold candidate) are not part of ``within_seconds``.
+    """
+    looks = within_seconds / settings.interval_seconds
+
+    def is_found(change: float) -> bool:
+        path = _MeanPath.of(change, flow=flow, rule=rule, settings=settings)
         return path is not None and path.finds(looks)
 
-    high = 1.0 - flow.error_ratio
-    if not is_found(high):
+    return _smallest(is_found, highest=1.0)
+
+
+def seconds_to_see_change(change: float, *, flow: MeanFlow, rule: MeanRule, settings: Settings) -> float:
+    """Return the time after which a mean that is worse by ``change`` (relative) is expected to be found; inf if it is tolerated.
+
+    Latency counts only once the candidate is warm.
+    """
+    path = _MeanPath.of(change, flow=flow, rule=rule, settings=settings)
+    if path is None:
+        return inf
+    looks = 1.0
+    while not path.finds(looks):
+        looks *= 1.02
+        if looks > _LONGEST_LOOKS:
+            return inf
+    waits = settings.warm_up_scrapes if rule.metric == "latency" else 0
+    return (looks + waits) * settings.interval_seconds
+
+
+def _smallest(is_found: Callable[[float], bool], *, highest: float) -> float | None:
+    """Return the smallest harm that is found, by halving; None if not even the highest is."""
+    if not is_found(highest):
         return None
-    low = 0.0
+    low, high = 0.0, highest
     for _ in range(_ROUNDS):
         middle = (low + high) / 2
         low, high = (low, middle) if is_found(middle) else (middle, high)
@@ -103,30 +145,34 @@ def smallest_rise(*, within_seconds: float, flow: Flow, settings: Settings) -> f
     return high
 
 
-def seconds_to_see_change(change: float, *, flow: MeanFlow, rule: MeanRule, settings: Settings) -> float:
-    """Return the time after which a mean that is worse by ``change`` (relative) is expected to be found; inf if it is tolerated.
+@dataclass(frozen=True, slots=True)
+class _MeanPath:
+    """The expected evidence of a test of a mean: what a look adds to the statistic, its weight and its square."""
 
-    Latency counts only once the candidate is warm.
-    """
-    mine, theirs = (rps * settings.interval_seconds for rps in (flow.candidate_rps, flow.stable_rps))
-    if min(mine, theirs) <= 0 or change <= rule.margin:
-        return inf
-    spread = flow.cv2 * (1 / mine + 1 / theirs)
-    w = 1 / (rule.phi * spread + rule.psi)
-    drift = min(w * (change - rule.margin), _CLIP * w**0.5)
-    square = min(drift * drift + w * w * spread, _CLIP * _CLIP * w)
-    waits = settings.warm_up_scrapes if rule.metric == "latency" else 0
+    rule: MeanRule
+    settings: Settings
+    drift: float
+    w: float
+    square: float
 
-    def finds(looks: float) -> bool:
-        test = MeanTest(z=looks * drift, weights=looks * w, squares=looks * square)
-        return log(rule.weight) + test.log_e(eta=settings.mean_eta) >= -log(settings.alpha)
+    @classmethod
+    def of(cls, change: float, *, flow: MeanFlow, rule: MeanRule, settings: Settings) -> _MeanPath | None:
+        """Return the path, None where the change is tolerated or nothing is to be seen."""
+        mine, theirs = (rps * settings.interval_seconds for rps in (flow.candidate_rps, flow.stable_rps))
+        if min(mine, theirs) <= 0 or change <= rule.margin:
+            return None
+        spread = flow.cv2 * (1 / mine + 1 / theirs)
+        w = 1 / (rule.phi * spread + rule.psi)
+        drift = min(w * (change - rule.margin), _CLIP * w**0.5)
+        square = min(drift * drift + w * w * spread, _CLIP * _CLIP * w)
+        return cls(rule=rule, settings=settings, drift=drift, w=w, square=square)
 
-    looks = 1.0
-    while not finds(looks):
-        looks *= 1.02
-        if looks > _LONGEST_LOOKS:
-            return inf
-    return (looks + waits) * settings.interval_seconds
+    def finds(self, looks: float) -> bool:
+        """Say whether the release is expected to be rolled back by this test after so many looks."""
+        if looks <= 0:
+            return False
+        test = MeanTest(z=looks * self.drift, weights=looks * self.w, squares=looks * self.square)
+        return log(self.rule.weight) + test.log_e(eta=self.settings.mean_eta) >= -log(self.settings.alpha)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,10 +16,10 @@ import numpy as np
 
 from istio.sentence import Sentence
 from releases.domain.evidence.averaging import Moments
+from releases.domain.evidence.forecast import MetricForecast, known_of, smallest_of
 from releases.domain.evidence.judge import Judge
-from releases.domain.evidence.judgement import Decision
+from releases.domain.evidence.judgement import Decision, Judgement
 from releases.domain.evidence.look import NOTHING, Look, Tally
-from releases.domain.evidence.planning import Flow, smallest_rise
 from releases.domain.evidence.settings import Settings
 from releases.domain.evidence.state import PlannedStep
 
@@ -38,7 +38,8 @@ class TooShort(Exception):
 class StepForecast:
     """What a step can count on. ``smallest_rise`` of the error ratio (0-1) it sees within its bake; None: nothing at all.
 
-    ``verdict_seconds`` is the median time until the gate opened in the runs that reached the step, None if it did not.
+    ``verdict_seconds`` is the median time until the gate opened in the runs that reached the step, None if it did not;
+    ``metrics`` says the same of each metric by itself.
     """
 
     weight: float
@@ -48,6 +49,7 @@ class StepForecast:
     smallest_rise: float | None
     verdict_seconds: float | None
     false_alarms: int
+    metrics: tuple[MetricForecast, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +71,12 @@ class Rehearsed:
 
 @dataclass(frozen=True, slots=True)
 class _Run:
+    """``heard`` maps a metric the gate asks to the seconds until it had heard enough of it, per step; None: not in time."""
+
     rolled_back_in: int | None
     metric: str
     opened_after: tuple[float | None, ...]
+    heard: tuple[Mapping[str, float | None], ...]
 
 
 def rehearse(
@@ -110,10 +115,7 @@ def rehearse(
         },
         error_ratio=errors,
         compressed=compressed,
-        steps=tuple(
-            _forecast(step, position=position, runs=runs, rps=rps, error_ratio=errors, settings=settings)
-            for position, step in enumerate(steps)
-        ),
+        steps=_forecasts(steps, past=past, runs=runs, rps=rps, settings=settings),
     )
 
 
@@ -172,6 +174,7 @@ def _play(
         look = Look(seconds=seconds, weight=0, step=None, stable=whole, candidate=None)
         state, _judgement = judge.observe(state, look)
     opened: list[float | None] = [None] * len(steps)
+    heard: list[dict[str, float | None]] = [{} for _ in steps]
     at = LEARNING
     for position, (step, length) in enumerate(zip(steps, lengths, strict=True)):
         for number, whole in enumerate(past[at : at + length], start=1):
@@ -180,33 +183,75 @@ def _play(
             look = Look(seconds=seconds, weight=step.weight, step=position, stable=stable, candidate=mine)
             state, judgement = judge.observe(state, look)
             if judgement.decision is Decision.ROLL_BACK:
-                return _Run(position, judgement.because, tuple(opened))
+                return _Run(position, judgement.because, tuple(opened), tuple(heard))
+            _hear(heard[position], judgement, after=number * seconds)
             if opened[position] is None and judgement.decision in {Decision.GO_ON, Decision.PROMOTE}:
                 opened[position] = number * seconds
         at += length
-    return _Run(None, "", tuple(opened))
+    return _Run(None, "", tuple(opened), tuple(heard))
 
 
-def _forecast(
-    step: PlannedStep,
+def _hear(known: dict[str, float | None], judgement: Judgement, *, after: float) -> None:
+    """Note when the gate heard enough of each metric that it asks, for the first time."""
+    for metric in judgement.metrics:
+        if metric.limit is not None and known.get(metric.metric) is None:
+            known[metric.metric] = after if metric.satisfies else None
+
+
+def _forecasts(
+    steps: Sequence[PlannedStep],
     *,
-    position: int,
+    past: Sequence[Tally],
     runs: Sequence[_Run],
     rps: float,
-    error_ratio: float,
     settings: Settings,
-) -> StepForecast:
-    mine = rps * step.weight / 100
-    flow = Flow(candidate_rps=mine, stable_rps=rps - mine, error_ratio=error_ratio)
-    opened = [seconds for run in runs if (seconds := run.opened_after[position]) is not None]
-    return StepForecast(
-        weight=step.weight,
-        bake_seconds=step.seconds,
-        rps=mine,
-        requests=mine * step.seconds,
-        smallest_rise=smallest_rise(within_seconds=step.seconds, flow=flow, settings=settings),
-        verdict_seconds=median(opened) if len(opened) * 2 > len(runs) else None,
-        false_alarms=sum(run.rolled_back_in == position for run in runs),
+) -> tuple[StepForecast, ...]:
+    known = known_of(past, settings=settings)
+    first = next((position for position, step in enumerate(steps) if step.weight > 0), 0)
+    found = []
+    for position, step in enumerate(steps):
+        seen = list(smallest_of(known, step, is_first=position == first, settings=settings))
+        metrics = tuple(
+            _of_metric(metric, change, relative, edge_ms=known[metric].edge_ms, position=position, runs=runs)
+            for metric, relative, change in seen
+        )
+        opened = [seconds for run in runs if (seconds := run.opened_after[position]) is not None]
+        found.append(
+            StepForecast(
+                weight=step.weight,
+                bake_seconds=step.seconds,
+                rps=rps * step.weight / 100,
+                requests=rps * step.weight / 100 * step.seconds,
+                smallest_rise=next((change for metric, _, change in seen if metric == "errors"), None),
+                verdict_seconds=median(opened) if len(opened) * 2 > len(runs) else None,
+                false_alarms=sum(run.rolled_back_in == position for run in runs),
+                metrics=metrics,
+            )
+        )
+    return tuple(found)
+
+
+def _of_metric(
+    metric: str,
+    change: float | None,
+    is_relative: bool,
+    *,
+    edge_ms: float | None,
+    position: int,
+    runs: Sequence[_Run],
+) -> MetricForecast:
+    asked = [run.heard[position] for run in runs if metric in run.heard[position]]
+    heard = [seconds for run in asked if (seconds := run[metric]) is not None]
+    blamed = {metric, "sample_ratio_low"} if metric == "sample_ratio_high" else {metric}
+    blamed |= {"baseline"} if metric == "errors" else set()
+    return MetricForecast(
+        metric=metric,
+        edge_ms=edge_ms,
+        is_relative=is_relative,
+        smallest_change=change,
+        is_gated=bool(asked),
+        verdict_seconds=median(heard) if len(heard) * 2 > len(runs) else None,
+        false_alarms=sum(run.rolled_back_in == position and run.metric in blamed for run in runs),
     )
 
 
