@@ -12,7 +12,8 @@ class ReleasesConfig(AppConfig):
     def ready(self) -> None:
         """Register what only exists when models do: the guards around ``migrate``, and the deployment checks."""
         from releases import checks, sessions  # noqa: F401, PLC0415 - register by being imported
-        from releases.models import guards  # noqa: PLC0415 - models are not loaded before ready()
+        from releases.models import guards, word_index  # noqa: PLC0415 - models are not loaded before ready()
 
         pre_migrate.connect(guards.before_migrate, sender=self)
         post_migrate.connect(guards.after_migrate, sender=self)
+        post_migrate.connect(word_index.after_migrate, sender=self)

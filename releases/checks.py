@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Tags, register
+from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004 - Django's own name for it
 from django.db import DatabaseError, connection
 
 from releases.domain.chain import BadKey
 from releases.flow.kept_heads import signing_public_key
-from releases.models import guards
+from releases.models import guards, word_index
 
 
 @register(Tags.security, deploy=True)
@@ -57,6 +57,24 @@ def heads_are_signed(app_configs: Any, **_kwargs: Any) -> Sequence[CheckMessage]
             )
         )
     return found
+
+
+@register(Tags.security, deploy=True)
+def words_are_indexed(app_configs: Any, **_kwargs: Any) -> Sequence[CheckMessage]:
+    """Without trigrams a search for words reads the whole trail."""
+    try:
+        absent = word_index.missing(connection)
+    except DatabaseError:
+        return []  # said above
+    if not absent:
+        return []
+    return [
+        Warning(
+            f"The {absent} is missing: a search for words in the audit trail reads every event.",
+            hint="As a superuser of the database: CREATE EXTENSION pg_trgm; then run `manage.py migrate` as the owner of the tables.",
+            id="releases.W001",
+        )
+    ]
 
 
 def _on_sqlite() -> list[CheckMessage]:

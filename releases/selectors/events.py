@@ -46,8 +46,7 @@ def may_in(user: User, what: Event | Action, *, group_id: int | None) -> bool:
 
 def may_any(user: User, what: Sequence[Event | Action], *, concerned: Collection[int | None]) -> bool:
     """Say whether a role grants any of it to each owning group concerned; without groups: anywhere."""
-    held = user.roles.values_list("name", "group_id") if user.is_active else ()
-    return covers(list(held), what, concerned=concerned)
+    return covers(held_roles(user), what, concerned=concerned)
 
 
 def allowed_events(rollout: Rollout, by: Actor) -> list[AllowedEvent]:

@@ -139,6 +139,17 @@ def test_a_guard_that_does_not_fire_is_named(
     assert f"releases_auditevent.{off.rsplit(' ', 1)[-1]}" in done.stderr
 
 
+def test_a_missing_index_for_words_is_named_and_the_next_migrate_makes_it(
+    production: dict[str, str], owner: str
+) -> None:
+    with psycopg.connect(owner, autocommit=True) as connection:
+        connection.execute("DROP EXTENSION pg_trgm CASCADE")
+    assert ids(production) == ["releases.W001"]
+    done = manage("migrate", "--noinput", "-v", "0", environ={"DATABASE_URL": owner, "SECRET_KEY": "x" * 50})
+    assert done.returncode == 0, done.stderr
+    assert ids(production) == []
+
+
 def test_the_role_that_runs_weir_can_not_undo_what_was_decided(production: dict[str, str]) -> None:
     """The grants of docs/audit.md, tried: not even an UPDATE of nothing is let through."""
     with psycopg.connect(production["DATABASE_URL"], autocommit=True) as connection:
