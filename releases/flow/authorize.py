@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from releases.domain import NotAllowed, PasswordNeeded
-from releases.domain.actor import Actor
+from releases.domain.actor import Actor, Channel
 from releases.domain.roles import Action, RoleName, allows, roles_that_allow
 from releases.domain.states import PRODUCTION_DECISIONS, Event
 from releases.models import Role, Rollout, User
@@ -96,7 +96,12 @@ def check_vote(rollout: Rollout, *, asker: Asker, what: Event) -> None:
 
 
 def check_token(by: Actor, *, policy: Policy | None) -> None:
-    """Refuse a decision by a token without the scope for it, or that the policy does not accept. Raises NotAllowed."""
+    """Refuse a decision by a token without the scope for it, or that the policy does not accept. Raises NotAllowed.
+
+    A shell proves nobody's identity: whoever has one could give every vote that is missing.
+    """
+    if by.channel is Channel.CLI:
+        raise NotAllowed(_("Decisions are taken signed in, by their person; not on the command line."))
     if not by.by_token:
         return
     check_scope(by, needed="approve")

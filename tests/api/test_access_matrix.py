@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import Group
@@ -24,8 +25,8 @@ from releases.domain import DomainError, NotAllowed
 from releases.domain.actor import Actor, Channel
 from releases.domain.roles import Action, RoleName, allows
 from releases.domain.states import OPERATOR_EVENTS, Event, State
-from releases.models import Approval, Role, Rollout, User
-from tests.api.conftest import World, add_person, approved, secret_of
+from releases.models import Approval, AuditEvent, Role, Rollout, User
+from tests.api.conftest import World, add_person, approved, pending, secret_of
 
 WHO_MAY = """
 event       | requester approver operator viewer calendar_manager policy_administrator auditor user_administrator
@@ -226,6 +227,72 @@ def test_the_admin_changes_nothing_for_the_others(world: World, role: str) -> No
         assert Rollout.objects.get(pk=rollout.pk).state == state, f"{role} {event}"
     edited = client.post(reverse("admin:releases_rollout_edit", args=[rollout.pk]), {"ticket": "T-1"})
     assert (edited.status_code == 403) is (role not in who["edit"])
+
+
+VOTES = {"approve", "reject", "revoke"}
+
+
+def by_command(event: str, rollout: Rollout, *, role: str) -> str:
+    """As ``attempt``, through ``manage.py rollout``."""
+    weight = ["--weight", "1"] if event == "set_weight" else []
+    with tried():
+        try:
+            call_command(
+                "rollout", Event(event).slug, str(rollout), "--as", role, "--reason", "tried", *weight
+            )
+        except CommandError as error:
+            if isinstance(error.__cause__, NotAllowed):
+                return "refused"
+            return "illegal" if getattr(error.__cause__, "code", "") == "illegal_move" else "done"
+    return "done"
+
+
+@pytest.mark.parametrize("state", [state.value for state in State])
+def test_the_command_asks_the_role_in_every_state_and_gives_no_votes(world: World, state: str) -> None:
+    who = table()
+    rollout = approved(world)
+    Rollout.objects.filter(pk=rollout.pk).update(state=state)
+    for role in ROLES:
+        for event in EVENTS:
+            if event == "edit":
+                continue  # no command edits
+            found = by_command(event, rollout, role=role)
+            if event in VOTES or role not in who[event]:
+                assert found == "refused", f"{role} {event} in {state}"
+            elif state not in WHERE[event]:
+                assert found == "illegal", f"{role} {event} in {state}"
+            else:
+                assert found != "refused", f"{role} {event} in {state}"
+
+
+def test_the_command_names_both_who_typed_and_in_whose_name(world: World) -> None:
+    rollout = approved(world)
+    call_command("rollout", "start", str(rollout), "--as", "operator", "--reason", "the portal is away")
+    told = AuditEvent.objects.filter(rollout=rollout, action="start").latest("seq")
+    assert (told.channel, told.on_behalf_of, told.user, told.reason) == (
+        "cli",
+        "operator",
+        world.operator,
+        "the portal is away",
+    )
+    assert told.actor.startswith("cli:")
+
+
+def test_no_decision_of_any_kind_is_taken_on_the_command_line(world: World) -> None:
+    waiting = pending(world)
+    shell = Actor(name="cli:root", channel=Channel.CLI, user_id=world.approver.pk)
+    with pytest.raises(NotAllowed, match="command line"):
+        flow.perform(waiting, Event.APPROVE, by=shell, fingerprint=waiting.fingerprint)
+    proposal = flow.propose_standard(
+        world.plan,
+        service=world.service,
+        max_weight=100,
+        valid_until=timezone.now() + timedelta(days=1),
+        by=by(world.requester),
+        why="weekly",
+    )
+    with pytest.raises(NotAllowed, match="command line"):
+        flow.agree(proposal, by=shell)
 
 
 REACHED = {
