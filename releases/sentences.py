@@ -7,7 +7,6 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from django.apps import apps
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import get_language, ngettext, pgettext
@@ -17,6 +16,7 @@ from istio.documents import AmbiguousRoutes, TrafficError
 from istio.mesh import VIRTUAL_SERVICE, Manifest
 from istio.routes import is_managed, sections_of
 from istio.weights import weights_of
+from releases.about import kind_word
 from releases.domain.reasons import Reason
 from releases.models import AuditEvent, Proposal, Rollout, Verdict
 from releases.verdicts import judgement_sentence
@@ -80,10 +80,7 @@ def _done_to_a_row(event: AuditEvent) -> str:
     template = verbs.get(verb)
     if template is None:
         return event.action.replace("_", " ")
-    named = (model for model in apps.get_models() if model._meta.model_name == event.object_type)
-    model = next(named, None)
-    said = str(model._meta.verbose_name) if model else event.object_type
-    return (template % {"kind": said}).replace("%", "%%")
+    return (template % {"kind": kind_word(event.object_type)}).replace("%", "%%")
 
 
 def _proposed(verb: str, *, kind: Proposal.Kind, event: AuditEvent) -> str:

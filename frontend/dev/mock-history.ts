@@ -54,6 +54,7 @@ export function timeline(id: number, say: Say): AuditRow[] {
     before: null,
     after: null,
     rollout: { id, number: `R-${id}` },
+    object: `R-${id}`,
     object_type: 'rollout',
     object_id: String(id),
     service: null,

@@ -17,6 +17,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from releases import selectors
+from releases.about import about as about_words
 from releases.admin import trail
 from releases.admin.actor import may_everywhere, person
 from releases.admin.base import OperationsAdmin
@@ -171,11 +172,10 @@ class AuditEventAdmin(RecordAdmin[AuditEvent]):
 
     @admin.display(description=_("about"))
     def about(self, event: AuditEvent) -> str:
-        about = (
-            str(event.rollout or ""),
-            event.service.name if event.service else f"{event.object_type} {event.object_id}",
-        )
-        return " ".join(part for part in about if part)
+        if event.rollout or event.service:
+            parts = (str(event.rollout or ""), event.service.name if event.service else "")
+            return " ".join(filter(None, parts))
+        return about_words(event)
 
     @admin.display(description=_("time"), ordering="seq")
     def when(self, event: AuditEvent) -> SafeString:

@@ -20,6 +20,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from releases import flow, selectors
+from releases.about import about
 from releases.api.actors import actor_of, user_of
 from releases.api.base import Noun
 from releases.api.permissions import MayReadAudit
@@ -49,6 +50,9 @@ class AuditEventSerializer(RowSerializer[AuditEvent]):
     """One event, with its place in the chain. ``ip`` is null unless ``context["addresses"]`` is true."""
 
     sentence = serializers.SerializerMethodField()
+    object = serializers.SerializerMethodField(
+        help_text="The kind of thing and its name, in the reader's language."
+    )
     service = ServiceRefSerializer(read_only=True, allow_null=True)
     rollout = RolloutRefSerializer(read_only=True, allow_null=True)
     ip = serializers.SerializerMethodField()
@@ -59,12 +63,15 @@ class AuditEventSerializer(RowSerializer[AuditEvent]):
         model = AuditEvent
         fields = [
             "seq", "at", "actor", "user", "on_behalf_of", "channel", "ip", "request_id", "action", "outcome",
-            "sentence", "reason", "object_type", "object_id", "service", "rollout", "fingerprint",
+            "sentence", "reason", "object", "object_type", "object_id", "service", "rollout", "fingerprint",
             "before", "after", "prev", "hash",
         ]  # fmt: skip
 
     def get_sentence(self, event: AuditEvent) -> str:
         return selectors.audit_sentence(event)
+
+    def get_object(self, event: AuditEvent) -> str:
+        return about(event)
 
     def get_ip(self, event: AuditEvent) -> str | None:
         return event.ip if self.context.get("addresses") else None

@@ -9,6 +9,7 @@ import pytest
 from django.utils import translation
 
 import releases
+from releases.about import about
 from releases.models import AuditEvent, Proposal
 from releases.sentences import audit_sentence
 
@@ -29,6 +30,33 @@ def test_what_was_done_is_said_in_words(action: str, kind: str, english: str, ch
     assert audit_sentence(event) == english
     with translation.override("zh-hans"):
         assert audit_sentence(event) == chinese
+
+
+@pytest.mark.parametrize(
+    ("event", "english", "chinese"),
+    [
+        (
+            AuditEvent(object_type="rolloutplan", object_id="3", after={"name": "canary"}),
+            "rollout plan canary",
+            "发布计划 canary",
+        ),
+        (
+            AuditEvent(object_type="freeze", object_id="4", before={"name": "double 11"}),
+            "freeze double 11",
+            "封网 double 11",
+        ),
+        (AuditEvent(object_type="apitoken", object_id="2", after={"name": 7}), "API token 2", "API 令牌 2"),
+        (
+            AuditEvent(object_type="django_session", object_id="x", after=["name"]),
+            "django_session x",
+            "django_session x",
+        ),
+    ],
+)
+def test_what_it_is_about_is_said_by_kind_and_name(event: AuditEvent, english: str, chinese: str) -> None:
+    assert about(event) == english
+    with translation.override("zh-hans"):
+        assert about(event) == chinese
 
 
 ACTS = {

@@ -36,8 +36,8 @@ export type AuditRow = Schemas['AuditEvent']
 export type CalendarRow = Schemas['Calendar']
 export type ChainRow = Schemas['Chain']
 /** A rollout's timeline shows less of an event than the audit page. */
-export type TimelineRow = Omit<AuditRow, 'object_type' | 'object_id' | 'service' | 'rollout' | 'ip' | 'prev' | 'hash'> &
-  Partial<Pick<AuditRow, 'object_type' | 'object_id' | 'rollout'>>
+export type TimelineRow = Omit<AuditRow, 'object' | 'object_type' | 'object_id' | 'service' | 'rollout' | 'ip' | 'prev' | 'hash'> &
+  Partial<Pick<AuditRow, 'object' | 'object_type' | 'object_id' | 'rollout'>>
 export type WeightBody = Schemas['WeightInputRequest']
 export type EventBody = Partial<WeightBody>
 export type AuditFilter = NonNullable<paths['/api/v1/audit/']['get']['parameters']['query']>

@@ -1853,6 +1853,8 @@ export interface components {
             outcome: components["schemas"]["AuditEventOutcomeEnum"];
             readonly sentence: string;
             reason?: string;
+            /** @description The kind of thing and its name, in the reader's language. */
+            readonly object: string;
             object_type: string;
             /** Object */
             object_id: string;

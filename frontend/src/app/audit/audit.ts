@@ -21,7 +21,7 @@ export function auditFromApi(row: TimelineRow) {
     after: row.after,
     rolloutId: row.rollout?.id ?? null,
     rolloutNumber: row.rollout?.number ?? '',
-    object: [row.object_type, row.object_id].filter(Boolean).join(' '),
+    object: row.object,
   }
 }
 
