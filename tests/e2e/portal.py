@@ -97,6 +97,15 @@ class Portal:
         """Wait until the traffic of a step, counted from 0, is on the mesh; return the rollout. Raises AssertionError."""
         return self._until(rollout, lambda now: now["current_step"] == step, seconds=seconds)
 
+    def until_waiting(self, rollout: Json, *, code: str, after_seconds: float, seconds: float) -> Json:
+        """Let some seconds pass, and wait until it says this reason then; return it. Raises AssertionError."""
+        earliest = time.monotonic() + after_seconds
+        return self._until(
+            rollout,
+            lambda now: now["reason_code"] == code and time.monotonic() >= earliest,
+            seconds=after_seconds + seconds,
+        )
+
     def _until(self, rollout: Json, holds: Callable[[Json], bool], *, seconds: float) -> Json:
         deadline = time.monotonic() + seconds
         while not holds(now := self.get(f"rollouts/{rollout['id']}/")):

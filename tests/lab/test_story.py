@@ -96,6 +96,26 @@ def test_a_worker_killed_in_the_middle_of_a_step_skips_and_repeats_nothing(
     assert payment_weights(weir, rollout=rollout) == [*WEIGHTS, 100]
 
 
+def test_without_prometheus_a_rollout_waits_and_goes_on_when_it_is_back(
+    weir: RunningLab, portal: Portal, rollout: Json
+) -> None:
+    portal.until_step(rollout, step=0, seconds=STEP_SECONDS)
+    os.kill(weir.facts["processes"]["prometheus"], signal.SIGKILL)
+    try:
+        # Well beyond the end of its bake: this is where it must not go on.
+        waiting = portal.until_waiting(
+            rollout, code="metrics_unreachable", after_seconds=BAKE_SECONDS + 8, seconds=STEP_SECONDS
+        )
+        assert (waiting["state"], waiting["current_step"]) == ("running", 0), waiting["why"]
+        assert payment_weights(weir, rollout=rollout) == [WEIGHTS[0]]
+    finally:
+        restarted = weir.run("restart", "prometheus")
+    assert restarted.returncode == 0, restarted.stdout + restarted.stderr
+    ended = portal.until(rollout, states={"completed", "rolled_back", "paused"}, seconds=3 * STEP_SECONDS)
+    assert ended["state"] == "completed", ended["why"]
+    assert payment_weights(weir, rollout=rollout) == [*WEIGHTS, 100]
+
+
 def test_a_weight_edited_with_kubectl_stops_a_rollout(
     weir: RunningLab, portal: Portal, rollout: Json
 ) -> None:
