@@ -1,6 +1,6 @@
 """A plan only goes up: no step takes from the candidate what the step before gave it.
 
-At 100 % everybody has the candidate, so whatever sticky users or mirror there were may go.
+At 100 % everybody has the candidate, so whatever rules, sticky users or mirror there were may go.
 """
 
 from __future__ import annotations
@@ -8,17 +8,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
+from istio.rules import Rule
 from istio.sentence import Sentence
 from istio.spec import Mirror, Sticky, TrafficSpec
 from releases.domain.errors import BadPlan
 
 
 def check_growth(steps: Sequence[TrafficSpec]) -> None:
-    """Compare neighbouring steps: weight, sticky users, mirror. Raises BadPlan naming the later one, counted from 1."""
+    """Compare neighbouring steps: weight, rules, sticky users, mirror. Raises BadPlan naming the later one, counted from 1."""
     for position, (before, after) in enumerate(pairwise(steps), start=1):
         _check_weight(before.candidate_weight, after.candidate_weight, position=position)
         if after.candidate_weight == 100:
             continue
+        _check_rules(before.rules, after.rules, position=position)
         if before.sticky is not None and before.sticky.chosen_endings:
             _check_sticky(before.sticky, after.sticky, position=position)
         if before.mirror is not None:
@@ -38,6 +40,56 @@ def _check_weight(before: int, after: int, *, position: int) -> None:
             ),
             field=f"steps[{position}].weight",
         )
+
+
+def loses_people(before: TrafficSpec, after: TrafficSpec) -> BadPlan | None:
+    """Return what stands against going from one spec to the other because chosen people would lose the candidate."""
+    if after.candidate_weight == 100:
+        return None
+    try:
+        _check_rules(before.rules, after.rules, position=0)
+        if before.sticky is not None and before.sticky.chosen_endings:
+            _check_sticky(before.sticky, after.sticky, position=0)
+    except BadPlan as error:
+        return error
+    return None
+
+
+def _check_rules(before: Sequence[Rule], after: Sequence[Rule], *, position: int) -> None:
+    """Whoever a rule sent to the candidate is sent there by the same rule, or by one for more users, and no new one before it.
+
+    Rules to the stable version may go at any time; a new one must stand behind those to the candidate, since the first hit wins.
+    """
+    rest = list(after)
+    for rule in before:
+        at = next((number for number, other in enumerate(rest) if _covers(other, rule)), None)
+        if rule.to == "stable":
+            rest = rest[:at] + rest[at + 1 :] if at is not None else rest
+            continue
+        ahead = rest if at is None else rest[:at]
+        if at is None or any(other.to == "stable" for other in ahead):
+            raise BadPlan(
+                Sentence(
+                    "Step {step} takes the candidate from those whom the rule on {source} {name} sends to it: repeat the "
+                    "rule, before any new rule to the stable version, until the step of 100 %.",
+                    step=position + 1,
+                    source=rule.match.source,
+                    name=rule.match.name,
+                ),
+                field=f"steps[{position}].rules",
+            )
+
+
+def _covers(rule: Rule, other: Rule) -> bool:
+    """Say whether a rule sends at least those to the same version whom the other one does."""
+    mine, theirs = rule.match, other.match
+    same = (rule.to, mine.source, mine.name, mine.comparison) == (
+        other.to,
+        theirs.source,
+        theirs.name,
+        theirs.comparison,
+    )
+    return same and mine.value == theirs.value and set(theirs.users) <= set(mine.users)
 
 
 def _check_sticky(before: Sticky, after: Sticky | None, *, position: int) -> None:

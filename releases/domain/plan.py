@@ -233,10 +233,22 @@ class Plan:
             raise BadPlan(Sentence("A plan has at least one step."), field="steps")
         if len(raw) > MAX_STEPS:
             raise BadPlan(Sentence("A plan has at most {limit} steps.", limit=MAX_STEPS), field="steps")
-        steps = tuple(Step.from_json(step, position=position) for position, step in enumerate(raw))
-        plan = cls(strategy=strategy, steps=steps, evidence=EvidencePolicy.from_json(given.get("evidence")))
+        evidence = EvidencePolicy.from_json(given.get("evidence"))
+        steps = [Step.from_json(step, position=position) for position, step in enumerate(raw)]
+        plan = cls(strategy=strategy, steps=_with_rules(steps, evidence=evidence), evidence=evidence)
         check_plan(plan)
         return plan
+
+
+def _with_rules(steps: Sequence[Step], *, evidence: EvidencePolicy) -> tuple[Step, ...]:
+    """Let a step without rules keep those of the step before, until everybody has the candidate: testers stay testers."""
+    kept: list[Step] = []
+    for step in steps:
+        before = kept[-1].traffic.rules if kept else ()
+        everybody = step.weight == 100 and not evidence.hold_back
+        inherits = not step.traffic.rules and not everybody
+        kept.append(replace(step, traffic=replace(step.traffic, rules=before)) if inherits else step)
+    return tuple(kept)
 
 
 def check_experiment(given: Mapping[str, Any] | None) -> None:

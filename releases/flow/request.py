@@ -10,11 +10,8 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from istio.checks import Finding, Severity
-from istio.checks.request import ALREADY_SERVED
 from istio.documents import TrafficError
-from istio.mesh import Manifest
 from istio.sentence import message_of
-from istio.weights import weights_of
 from releases.clock import database_now
 from releases.domain import BadPlan, Blocked, NotAllowed
 from releases.domain.actor import Actor
@@ -34,6 +31,7 @@ from releases.flow.record import record
 from releases.flow.rehearse import rehearse_before_vote
 from releases.flow.shared_object import claim_object
 from releases.flow.standard import approve_in_advance, matching_standard
+from releases.flow.unfit import refuse_unfit
 from releases.models import Approval, Rollout, RolloutEdit, RolloutPlan
 from releases.said import said_of
 from services.models import Service, Version
@@ -154,7 +152,7 @@ def ask(rollout: Rollout, *, by: Actor, why: str, measured: bool) -> None:
     rollout.standard_change = matching_standard(rollout, now=database_now())
     rollout.policy_terms = terms_of(rollout.service.policy).as_json()
     try:
-        _refuse_unfit(rollout, virtual_service=baseline["virtual_service"])
+        refuse_unfit(rollout, virtual_service=baseline["virtual_service"])
         fingerprint = fingerprint_of(rollout, baseline=baseline)
     except TrafficError as error:
         path = f"{rollout.service.virtual_service_ref}"
@@ -256,31 +254,3 @@ def void_votes(rollout: Rollout, *, by: Actor, why: str) -> None:
     Approval.objects.filter(rollout=rollout, voided_at=None).update(
         voided_at=database_now(), voided_by=by.name, voided_why=why
     )
-
-
-def _refuse_unfit(rollout: Rollout, *, virtual_service: Manifest) -> None:
-    """Refuse a candidate that already has traffic: there would be nothing to compare and nothing to roll back to."""
-    service = rollout.service
-    weights = weights_of(
-        virtual_service,
-        host=service.host,
-        routes=service.routes,
-        namespace=service.namespace,
-        stable=rollout.stable.subset,
-    )
-    share = weights.get(rollout.candidate.subset, 0)
-    if share:
-        text = _(
-            "Version %(candidate)s already has %(share)s %% of the traffic; give it back to %(stable)s first."
-        )
-        message = text % {
-            "candidate": rollout.candidate.name,
-            "share": f"{share:g}",
-            "stable": rollout.stable.name,
-        }
-        raise Blocked(
-            message,
-            findings=[
-                Finding(code=ALREADY_SERVED.code, severity=Severity.ERROR, path="/spec/http", message=message)
-            ],
-        )

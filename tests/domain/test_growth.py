@@ -87,3 +87,70 @@ UP: list[tuple[str, list[dict[str, Any]]]] = [
 @pytest.mark.parametrize("steps", [row[1] for row in UP], ids=[row[0] for row in UP])
 def test_a_plan_that_goes_up_is_taken(steps: list[dict[str, Any]]) -> None:
     assert len(planned(*steps).steps) == len(steps)
+
+
+TESTER = {**TESTERS[0], "to": "candidate"}
+STAFF = {"header": "x-user-id", "users": ["7"], "to": "candidate"}
+MORE_STAFF = {**STAFF, "users": ["8", "7"]}
+KEPT = {"header": "x-vip", "exact": "1", "to": "stable"}
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param([TESTER, STAFF], [TESTER], id="one of two left out"),
+        pytest.param([MORE_STAFF], [STAFF], id="fewer users"),
+        pytest.param([TESTER], [KEPT, TESTER], id="a rule to the stable version put before it"),
+        pytest.param([TESTER], [{**TESTER, "to": "stable"}], id="turned round"),
+        pytest.param([TESTER], [{**TESTER, "exact": "2"}], id="another value"),
+    ],
+)
+def test_testers_keep_the_candidate_until_everybody_has_it(before: Any, after: Any) -> None:
+    steps = [
+        {"weight": 0, "bake_seconds": 60, "rules": before},
+        {"weight": 5, "bake_seconds": 60, "rules": after},
+    ]
+    with pytest.raises(BadPlan, match="Step 2 takes the candidate") as refused:
+        Plan.from_json({"steps": steps})
+    assert refused.value.field == "steps[1].rules"
+    steps[1] |= {"weight": 100}
+    Plan.from_json({"steps": steps})
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param([TESTER], [TESTER], id="the same"),
+        pytest.param([TESTER], [STAFF, TESTER], id="more people"),
+        pytest.param([STAFF], [MORE_STAFF], id="more users"),
+        pytest.param([TESTER], [TESTER, KEPT], id="a rule to the stable version behind it"),
+        pytest.param([KEPT, TESTER], [KEPT, TESTER], id="the same order as before"),
+        pytest.param([KEPT, TESTER], [TESTER], id="a rule to the stable version goes"),
+    ],
+)
+def test_rules_may_reach_more_people(before: Any, after: Any) -> None:
+    steps = [{"weight": 5, "bake_seconds": 60, "rules": rules} for rules in (before, after)]
+    assert len(Plan.from_json({"steps": steps}).steps) == 2
+
+
+def test_a_step_without_rules_keeps_those_of_the_step_before_until_everybody_has_the_candidate() -> None:
+    steps: list[dict[str, Any]] = [
+        {"weight": 0, "rules": [TESTER]},
+        {"weight": 5},
+        {"weight": 50, "rules": [TESTER, STAFF]},
+    ]
+    plan = planned(*steps, {"weight": 60}, {"weight": 100})
+    assert [len(step.traffic.rules) for step in plan.steps] == [1, 1, 2, 2, 0]
+
+
+def test_what_is_held_back_at_the_end_keeps_the_rules_too() -> None:
+    given = {
+        "steps": [{"weight": 5, "bake_seconds": 5, "rules": [TESTER]}, {"weight": 100, "bake_seconds": 5}]
+    }
+    plan = Plan.from_json({**given, "evidence": {"hold_back": 10}}).carried_out()
+    assert [len(step.traffic.rules) for step in plan.steps] == [1, 1]
+
+
+def test_a_plan_that_was_read_once_is_read_again_as_it_is() -> None:
+    plan = planned({"weight": 0, "rules": [TESTER]}, {"weight": 5}, {"weight": 100})
+    assert Plan.from_json(plan.as_json()) == plan

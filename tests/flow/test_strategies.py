@@ -44,6 +44,24 @@ def test_blue_green_lets_testers_in_first_and_everybody_at_once(scene: Scene) ->
 
 
 @pytest.mark.django_db
+def test_testers_keep_the_candidate_while_the_canary_goes_up(scene: Scene) -> None:
+    steps: list[dict[str, Any]] = [
+        {"weight": 0, "bake_seconds": 10, "rules": TESTERS},
+        {"weight": 20, "bake_seconds": 600},
+    ]
+    rollout = scene.rollout(at=State.RUNNING, plan=scene.plan(steps))
+    scene.telemetry.run(rollout.service.target, "v2", scene.testers(), since=scene.now)
+    for _ in range(30):
+        if scene.weight(rollout) == 20:
+            break
+        rollout = scene.pulse(rollout)
+    assert scene.weight(rollout) == 20
+    testers = scene.live(rollout.service)["spec"]["http"][0]
+    assert testers["match"] == [{"headers": {"x-weir-test": {"exact": "v2"}}}]
+    assert [entry["destination"]["subset"] for entry in testers["route"]] == ["v2"]
+
+
+@pytest.mark.django_db
 def test_an_a_b_test_splits_by_user_and_ends_by_a_person_s_choice(scene: Scene) -> None:
     plan = scene.plan([{"weight": 0, "bake_seconds": 10, "sticky": STICKY}], strategy="ab_test")
     rollout = scene.rollout(at=State.RUNNING, plan=plan)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from istio.mesh import Manifest, Ref
 from releases import flow, selectors
+from releases.domain import Blocked
 from releases.domain.states import Event, State
+from releases.domain.traffic_change import ChangeEvent
 from tests.admin.world import actor
 from tests.factories import Scene
 
@@ -75,3 +79,44 @@ def test_a_smaller_weight_beside_a_testers_route_needs_no_vote(pinned: Scene) ->
         by=actor(pinned.world.operator),
     )
     assert not change.needs_vote
+
+
+class TestRulesByHand:
+    """Testers who were given the candidate by a change of traffic before its release."""
+
+    RULE = {"header": "x-weir-test", "exact": "v2", "to": "candidate"}
+
+    def given_by_hand(self, scene: Scene) -> None:
+        change = flow.request_change(
+            service=scene.world.service("product"),
+            spec={"candidate_weight": 0, "rules": [self.RULE]},
+            reason="testers first",
+            by=actor(scene.world.requester),
+        )
+        change = flow.perform_change(
+            change, ChangeEvent.APPROVE, by=actor(scene.world.approver), fingerprint=change.fingerprint
+        )
+        flow.perform_change(change, ChangeEvent.APPLY, by=actor(scene.world.operator))
+
+    def test_a_release_that_would_take_them_out_is_refused_when_it_is_asked_for(self, scene: Scene) -> None:
+        self.given_by_hand(scene)
+        draft = scene.rollout(at=State.DRAFT)
+        with pytest.raises(Blocked, match="would take them out") as refused:
+            scene.by_hand(draft, Event.SUBMIT, scene.world.requester)
+        assert [finding.code for finding in refused.value.findings] == ["WEIR0001"]
+
+    def test_a_plan_that_repeats_their_rule_keeps_them(self, scene: Scene) -> None:
+        self.given_by_hand(scene)
+        steps: list[dict[str, Any]] = [
+            {"weight": 5, "bake_seconds": 20, "rules": [self.RULE]},
+            {"weight": 50, "bake_seconds": 600},
+        ]
+        rollout = scene.rollout(plan=scene.plan(steps), step=1)
+        first, base = scene.live(rollout.service)["spec"]["http"]
+        assert first["match"] == [{"headers": {"x-weir-test": {"exact": "v2"}}}]
+        assert [entry["weight"] for entry in base["route"]] == [50, 50]
+
+    def test_back_at_the_stable_version_the_release_is_asked_for(self, scene: Scene) -> None:
+        self.given_by_hand(scene)
+        flow.all_back(scene.world.service("product"), by=actor(scene.world.operator))
+        assert scene.rollout(at=State.PENDING).state == State.PENDING
