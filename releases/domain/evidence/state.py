@@ -85,9 +85,11 @@ def _count_test(given: Mapping[str, Any]) -> CountTest:
 
 
 def _background(given: Mapping[str, Any]) -> Background:
-    clumps = dict(given["dispersion"])
-    last = Contrast(**clumps.pop("last")) if clumps["last"] else clumps.pop("last")
-    return Background(**{**given, "dispersion": Dispersion(**clumps, last=last)})
+    """Read what is known of a metric. A scrape to compare with that an earlier release of Weir stored in another form is left out."""
+    seen = given["dispersion"]
+    last = Contrast(**seen["last"]) if isinstance(seen["last"], Mapping) else None
+    clumps = Dispersion(seen["squares"], seen["weight"], last, seen["largest"])
+    return Background(given["events"], given["exposure"], clumps)
 
 
 def _mean_test(given: Mapping[str, Any]) -> MeanTest:

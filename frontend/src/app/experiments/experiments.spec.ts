@@ -51,6 +51,12 @@ describe('the pages', () => {
     expect(page.get('a').attributes('href')).toBe('/experiments/7')
     expect(page.text()).toContain('not decided')
   })
+  test.each([true, false])('the list says shadow mode where a decision could be taken for a deed: %s', async (shadow) => {
+    fakePortal({ 'GET /api/v1/experiments/': { body: { next: null, previous: null, results: [{ ...ROW, shadow }] } } })
+    const page = await show(ExperimentsView, {}, { locale: 'zh-Hans' })
+    await flushPromises()
+    expect(page.text().includes('影子模式')).toBe(shadow)
+  })
   test('one experiment shows the split, both means, the difference with its interval, and the rule', async () => {
     fakePortal({ 'GET /api/v1/experiments/7/': { body: ROW } })
     const page = await show(ExperimentView, { id: 7 })

@@ -9,6 +9,7 @@ import { CALM_MS, pace } from '@/app/shell/pace'
 import { EVENT_PATH, type SentEvent } from './event'
 import { rolloutKeys } from './keys'
 import { isFinished, isMoving, rolloutDetailFromApi, rolloutFromApi, type RolloutPage, type RolloutState } from './rollout'
+import { rehearsalFromApi } from './rehearsal'
 import { verdictFromApi } from './verdict'
 
 type Id = MaybeRefOrGetter<number | null>
@@ -44,6 +45,20 @@ export function useVerdicts(id: Id, state: MaybeRefOrGetter<RolloutState | undef
     },
     enabled: computed(() => toValue(id) !== null),
     refetchInterval: () => partEvery(toValue(state)),
+  })
+}
+
+/** The newest rehearsal of exactly this rollout's plan, null while there is none; polled while it is being played. */
+export function useRehearsal(id: Id) {
+  return useQuery({
+    queryKey: computed(() => rolloutKeys.part(toValue(id), 'rehearsal')),
+    queryFn: async () => {
+      const query = { rollout: toValue(id) ?? 0, page_size: 1 }
+      const [row] = (await answer(api.GET('/api/v1/rehearsals/', { params: { query } }))).results
+      return row ? rehearsalFromApi(row) : null
+    },
+    enabled: computed(() => toValue(id) !== null),
+    refetchInterval: (query) => (query.state.data?.isOpen ? pace(true) : false),
   })
 }
 

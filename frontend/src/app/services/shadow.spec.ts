@@ -6,6 +6,7 @@ import RolloutView from '@/app/rollouts/views/RolloutView.vue'
 import { fakePortal } from '@/testing/portal'
 import { show } from '@/testing/mount'
 import { rollout, SERVICES } from '../../../dev/mock-shop'
+import ServicesView from './views/ServicesView.vue'
 import ServiceView from './views/ServiceView.vue'
 
 const say = (en: string): string => en
@@ -14,6 +15,26 @@ const shop = (shadow: boolean) => {
   if (!service) throw new Error('the shop is empty')
   return { ...service, shadow }
 }
+
+const listed = (shadow: boolean) => ({
+  service: shop(shadow),
+  stable: shop(shadow).stable,
+  candidate: null,
+  traffic: {
+    declared: { v1: 100 },
+    configured: { v1: 100 },
+    observed: null,
+    requests: null,
+    observed_seconds: 60,
+    sticky: null,
+    matched: true,
+    problem: '',
+  },
+  rollout: null,
+  last_rollout: null,
+  metrics: {},
+  spark: {},
+})
 
 describe('shadow mode is said where a verdict could be taken for a decision', () => {
   test.each([
@@ -41,27 +62,15 @@ describe('shadow mode is said where a verdict could be taken for a decision', ()
   })
 
   test.each([true, false])('in the row of the overview: %s', async (shadow) => {
-    const traffic = {
-      declared: { v1: 100 },
-      configured: { v1: 100 },
-      observed: null,
-      requests: null,
-      observed_seconds: 60,
-      sticky: null,
-      matched: true,
-      problem: '',
-    }
-    const service = serviceRowFromApi({
-      service: shop(shadow),
-      stable: shop(shadow).stable,
-      candidate: null,
-      traffic,
-      rollout: null,
-      last_rollout: null,
-      metrics: {},
-      spark: {},
-    })
+    const service = serviceRowFromApi(listed(shadow))
     const row = await show(ServiceRow, { service, now: Date.UTC(2026, 10, 10) })
     expect(row.text().includes('Shadow mode')).toBe(shadow)
+  })
+
+  test.each([true, false])('in the list of services: %s', async (shadow) => {
+    fakePortal({ 'GET /api/v1/overview/': { body: { services: [listed(shadow)], attention: [], next: [], health: [], windows: [] } } })
+    const page = await show(ServicesView)
+    await flushPromises()
+    expect(page.text().includes('Shadow mode')).toBe(shadow)
   })
 })
