@@ -121,7 +121,7 @@ def _rule(rules: Mapping[str, CountRule], metric: str, *, share: float) -> Count
 def _waits(metric: str, *, is_first: bool, settings: Settings) -> int:
     """Return how many looks of a step do not count: latency while the candidate is cold and a share settles, the split's first."""
     if metric == "latency" or metric.startswith("slow_"):
-        return max(settings.warm_up_scrapes if is_first else 0, settings.settle_scrapes)
+        return max(settings.warm_up_looks if is_first else 0, settings.settle_scrapes)
     return 1 if metric in SHARE_TESTS else 0
 
 

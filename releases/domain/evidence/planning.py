@@ -128,7 +128,7 @@ def seconds_to_see_change(change: float, *, flow: MeanFlow, rule: MeanRule, sett
         looks *= 1.02
         if looks > _LONGEST_LOOKS:
             return inf
-    waits = settings.warm_up_scrapes if rule.metric == "latency" else 0
+    waits = settings.warm_up_looks if rule.metric == "latency" else 0
     return (looks + waits) * settings.interval_seconds
 
 

@@ -130,7 +130,7 @@ def _looks_of_mean(
     test, share, wait = state.means[rule.metric], _each_request(metric, state), 0
     if rule.metric == "latency":
         share = 1.0
-        wait = max(settings.warm_up_scrapes - state.scrapes, settings.settle_scrapes - state.in_step, 0)
+        wait = max(settings.warm_up_looks - state.scrapes, settings.settle_scrapes - state.in_step, 0)
     if mean_of(test.memory) <= 0 or share <= 0:
         return None
     mine, theirs = (number * share for number in _per_look(state))

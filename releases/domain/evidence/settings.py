@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
-from math import log
+from math import ceil, log
 from typing import Any, TypeVar
 
 REFERENCE_SECONDS = 15.0
@@ -83,7 +83,8 @@ class Settings:
     ``ratios`` are the service's count metrics, errors first; ``means`` its means. ``beta`` is the error of the interval that
     opens the gate, ``blast_seconds`` the harmed requests it may let through, in seconds of the whole service failing.
     ``hold_fraction`` is the part of the way to a rollback, in log evidence, from which on the gate stays closed.
-    ``warm_up_scrapes`` and ``settle_scrapes`` are how long latency does not count after the start and after a step.
+    ``warm_up_scrapes`` and ``settle_scrapes`` are how long latency does not count after the start and after a step; pods warm up in
+    seconds, however often one looks, so that it is ``warm_up_seconds`` at least.
     ``shadow`` records verdicts and does nothing by them.
     """
 
@@ -101,11 +102,17 @@ class Settings:
     onset_first: float = 0.65
     onset_scrapes: float = 160.0
     warm_up_scrapes: int = 10
+    warm_up_seconds: float = 60.0
     settle_scrapes: int = 5
     dispersion_weight: float = 8.0
     mean_memory: float = 0.88
     mean_eta: float = 1500.0
     shadow: bool = False
+
+    @property
+    def warm_up_looks(self) -> int:
+        """The looks at a candidate in which latency does not count."""
+        return max(self.warm_up_scrapes, ceil(self.warm_up_seconds / self.interval_seconds))
 
     def need(self, weight: float) -> float:
         """Return the log evidence one alternative of a test of this weight must gather on its own to decide."""

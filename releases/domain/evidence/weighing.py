@@ -84,7 +84,7 @@ def pairs_of(
 
 def _is_warm(state: State, settings: Settings) -> bool:
     """Whether latency counts: not while the candidate is cold, nor while a new share of traffic settles."""
-    return state.scrapes > settings.warm_up_scrapes and state.in_step > settings.settle_scrapes
+    return state.scrapes > settings.warm_up_looks and state.in_step > settings.settle_scrapes
 
 
 def share_pairs(weight: float, *, stable: Tally, candidate: Tally) -> dict[str, Pair]:
