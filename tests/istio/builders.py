@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from istio.mesh import Manifest
+from istio.weights import with_weights
 
 
 def to(subset: str | None, weight: Any = None, *, host: str = "product", **fields: Any) -> Manifest:
@@ -66,3 +67,13 @@ def weights(document: Manifest, section: str = "http", index: int = 0) -> dict[s
 def names(document: Manifest) -> list[str]:
     """Return the names of the http routes in order, "" for none."""
     return [r.get("name", "") for r in document["spec"]["http"]]
+
+
+TWO = (to("v1", 100), to("v2", 0))
+"""Both versions of product; everything goes to v1."""
+
+
+def shift(document: Manifest, weight: Any, **changes: Any) -> Manifest:
+    """Give product's v2 this weight beside v1; ``changes`` are arguments of ``with_weights``."""
+    pair = {"host": "product", "stable": "v1", "candidate": "v2"}
+    return with_weights(document, candidate_weight=weight, **{**pair, **changes})
