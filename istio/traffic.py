@@ -9,7 +9,16 @@ from __future__ import annotations
 
 import json
 
-from istio.documents import RuleConflict, copied, describe, fqdn, namespace_of, spec_of, subsets_of
+from istio.documents import (
+    RuleConflict,
+    SubsetNotDefined,
+    copied,
+    describe,
+    fqdn,
+    namespace_of,
+    spec_of,
+    subsets_of,
+)
 from istio.drift import has_drifted, owned_part
 from istio.marks import EMPTY_MIRRORS, MIRROR, annotated, unmarked, without_weir
 from istio.matches import Condition, conditions_of, narrowed, sticky_conditions
@@ -128,7 +137,8 @@ def cleaned(
 def with_subset(destination_rule: Manifest, *, name: str, labels: dict[str, str]) -> Manifest:
     """Return a copy that defines a subset; equal to the input if it does so already.
 
-    Raises RuleConflict if the subset is there with other labels, MalformedRoute.
+    Raises RuleConflict if the subset is there with other labels, SubsetNotDefined if there are no labels to define it by,
+    MalformedRoute.
     """
     known = dict(subsets_of(destination_rule))
     result: Manifest = copied(destination_rule)
@@ -144,6 +154,15 @@ def with_subset(destination_rule: Manifest, *, name: str, labels: dict[str, str]
             )
         )
     if name not in known:
+        if not labels:
+            raise SubsetNotDefined(
+                Sentence(
+                    "{document} does not define subset {name}, and the version has no labels to define it by: it would take "
+                    "every pod of the host. Give the version the labels of its pods.",
+                    document=describe(destination_rule),
+                    name=repr(name),
+                )
+            )
         spec = spec_of(result)
         spec["subsets"] = [*(spec.get("subsets") or []), {"name": name, "labels": dict(labels)}]
         result["spec"] = spec
