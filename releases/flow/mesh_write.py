@@ -13,7 +13,7 @@ from typing import Any
 
 from django.db import transaction
 
-from istio.documents import annotations_of
+from istio.documents import TrafficError, annotations_of
 from istio.marks import FENCE
 from istio.mesh import VIRTUAL_SERVICE, Manifest, Mesh, Ref
 from releases.clock import Clock
@@ -147,7 +147,7 @@ def landed(rollout: Rollout, *, live: Manifest) -> bool:
     if _version(live) == _version(before):
         return False
     if live["kind"] != VIRTUAL_SERVICE:
-        return with_candidate_subset(live, rollout=rollout) == live
+        return _defines_candidate(live, rollout=rollout)
     if _fence(document) is None:
         return _fence(live) is None and owned_parts(live, rollout=rollout) == owned_parts(
             document, rollout=rollout
@@ -157,6 +157,14 @@ def landed(rollout: Rollout, *, live: Manifest) -> bool:
     # Where several services share the object, the other fence may be that of a neighbour who went back.
     is_alone = not sharing(rollout.service).exists()
     return is_alone or owned_parts(live, rollout=rollout) == owned_parts(document, rollout=rollout)
+
+
+def _defines_candidate(live: Manifest, *, rollout: Rollout) -> bool:
+    """Say whether the DestinationRule has the candidate's subset; one that somebody made another meanwhile is not ours."""
+    try:
+        return with_candidate_subset(live, rollout=rollout) == live
+    except TrafficError:
+        return False
 
 
 def fence_for(rollout: Rollout, *, live: Manifest) -> str:

@@ -95,6 +95,19 @@ class TestSubset:
         assert scene.weight(rollout) == 20
         assert "v2" in {item["name"] for item in scene.mesh.get(SUBSETS)["spec"]["subsets"]}
 
+    def test_a_rollback_does_not_wait_for_one_that_somebody_made_another_meanwhile(
+        self, scene: Scene
+    ) -> None:
+        rollout = scene.by_hand(scene.rollout(at=State.APPROVED), Event.START)
+        scene.mesh.fail_next(Unreachable("gone"), on="put")  # the intent to add the subset stays on the row
+        rollout = scene.pulse(rollout)
+        assert rollout.writing is not None
+        assert rollout.writing["document"]["kind"] == DESTINATION_RULE
+        taken = {"name": "v2", "labels": {"version": "another"}}
+        scene.mesh.edit(SUBSETS, lambda document: document["spec"]["subsets"].append(taken))
+        rollout = scene.by_hand(rollout, Event.ROLL_BACK)
+        assert rollout.state == State.ROLLED_BACK
+
 
 class TestPromotion:
     def test_it_waits_for_a_candidate_that_is_not_ready(self, scene: Scene) -> None:
