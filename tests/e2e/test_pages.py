@@ -9,7 +9,8 @@ from dataclasses import asdict
 import pytest
 from playwright.sync_api import expect
 
-from tests.e2e.people import PHONE, Browsers, Look, Visitor
+from tests.e2e.keyboard import walk
+from tests.e2e.people import PHONE, WIDE, Browsers, Look, Visitor
 from tests.e2e.portal import Portal
 from tests.e2e.scene import Scene, scene
 
@@ -74,6 +75,9 @@ ADMIN = {
     "audit-event": "/admin/releases/auditevent/1/change/",
     "roles": "/admin/releases/role/",
     "groups": "/admin/auth/group/",
+    "limits": "/admin/services/rolloutlimit/",
+    "limit-new": "/admin/services/rolloutlimit/add/",
+    "standard-changes": "/admin/releases/standardchange/",
     "password": "/admin/password_change/",
     "confirm": "/confirm/?next=/admin/",
 }
@@ -87,6 +91,12 @@ ASKS = {
     "approvals": "approver",
 }
 """Who opens the page, if not the administrator: asking for a release takes the role, and so does deciding."""
+
+WALKED = [
+    *("overview", "service", "rollout", "rules", "experiment", "calendar", "audit"),
+    *("board", "decision", "plan", "audit-events", "freeze-new"),
+]
+"""One page of each kind is walked by the Tab key alone."""
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +118,18 @@ def test_a_page_has_no_barrier_and_nothing_sticks_out(
     visitor.shoot(name)
     assert visitor.barriers() == []
     assert visitor.sticks_out() == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "width"),
+    [*((name, WIDE) for name in WALKED), *((name, PHONE) for name in ("overview", "rules", "decision"))],
+)
+def test_every_control_is_reached_by_keyboard_and_shows_it(
+    visit: Callable[..., Visitor], shown: Scene, name: str, width: int
+) -> None:
+    visitor = visit("admin", Look(width=width))
+    page = visitor.go(({**DASHBOARD, **ADMIN})[name].format(**asdict(shown)))
+    assert walk(page) == []
 
 
 @pytest.mark.parametrize("look", LOOKS, ids=str)
