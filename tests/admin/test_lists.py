@@ -115,6 +115,41 @@ def test_a_long_trail_is_read_by_as_many_queries_and_never_counted_whole(
     assert all(f"LIMIT {50 * ahead}" in sql for sql in counts), counts
 
 
+@pytest.mark.parametrize("query", ["", "?outcome__exact=done", "?p=2", "?channel=api"])
+def test_the_plan_of_a_page_of_the_trail_reads_an_index(world: World, sign_in: SignIn, query: str) -> None:
+    """With a trail of any length: the newest rows come from an index, and nothing sorts or scans all of them."""
+    world.running()
+    many_events(600)
+    client = sign_in(world.operator)
+    with CaptureQueriesContext(connection) as asked:
+        assert client.get(list_of("releases_auditevent", query)).status_code == 200
+    rows = [
+        found["sql"]
+        for found in asked
+        if found["sql"].startswith("SELECT") and 'FROM "releases_auditevent"' in found["sql"]
+    ]
+    assert rows
+    for sql in rows:
+        plan = explained(sql)
+        assert "TEMP B-TREE" not in plan, (sql, plan)
+        assert "Seq Scan on releases_auditevent" not in plan, (sql, plan)
+        assert not re.search(r"SCAN releases_auditevent(?! USING)", plan) or "ORDER BY" not in sql, (
+            sql,
+            plan,
+        )
+
+
+def explained(sql: str) -> str:
+    """What the database would do. PostgreSQL is told that reading all rows is dear, as it is when there are a million."""
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SET LOCAL enable_seqscan = off")
+            cursor.execute(f"EXPLAIN {sql}")
+        else:
+            cursor.execute(f"EXPLAIN QUERY PLAN {sql}")
+        return "\n".join(str(row[-1]) for row in cursor.fetchall())
+
+
 def test_the_board_shows_what_waits_for_me(world: World, sign_in: SignIn) -> None:
     world.pending("product")
     world.running("order")

@@ -8,12 +8,12 @@ from django.db import IntegrityError, transaction
 
 from istio.telemetry import TelemetryUnreachable
 from releases import flow
-from releases.domain import NotAllowed
+from releases.domain import BadPlan, DomainError, NotAllowed
 from releases.domain.fingerprint import digest
 from releases.domain.roles import RoleName
 from releases.domain.states import Event, State
 from releases.flow.approve import approval_problem
-from releases.models import Approval, AuditEvent, Role, RolloutEdit, User
+from releases.models import Approval, AuditEvent, Role, Rollout, RolloutEdit, User
 from services.models import Policy
 from tests.admin.world import World, actor, person
 from tests.flow.voting import approve, fresh
@@ -57,6 +57,21 @@ def test_a_service_account_is_the_person_it_belongs_to(shop: World) -> None:
     assert rollout.state == State.PENDING, "one person counts once"
     assert rollout.approvals.count() == 1
     assert approve(rollout, shop.operator).state == State.APPROVED
+
+
+def test_one_rejection_ends_it_and_says_why(shop: World) -> None:
+    Policy.objects.update(approvals_needed=2)
+    rollout = approve(shop.pending(), shop.approver)
+    for silent in ("", "  "):
+        with pytest.raises(BadPlan):
+            flow.perform(rollout, Event.REJECT, by=actor(shop.operator), why=silent)
+    ended = flow.perform(rollout, Event.REJECT, by=actor(shop.operator), why="The index is missing.")
+    assert ended.state == State.REJECTED
+    told = AuditEvent.objects.get(rollout=rollout, action="reject", outcome="done")
+    assert (told.reason, told.user) == ("The index is missing.", shop.operator)
+    with pytest.raises(DomainError):
+        approve(ended, shop.operator)
+    assert Rollout.objects.get(pk=rollout.pk).state == State.REJECTED
 
 
 def test_all_must_sign(shop: World) -> None:
