@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -56,21 +57,21 @@ def token_of(client: httpx.Client) -> str:
 
 def test_a_vote_without_the_csrf_token_is_refused(lab: RunningLab, portal: Portal, waiting: Json) -> None:
     vote = {"fingerprint": waiting["fingerprint"], "reason": "read it"}
-    paths = (
-        f"/api/v1/rollouts/{waiting['id']}/approve/",
-        f"/admin/releases/rollout/{waiting['id']}/event/approve/",
-    )
-    with signed_in(lab, "approver") as client:
+    api = f"/api/v1/rollouts/{waiting['id']}/approve/"
+    button = f"/admin/releases/rollout/{waiting['id']}/events/approve/"
+    with closing(signed_in(lab, "approver")) as client:
         forged = {"Origin": "https://elsewhere.example", "X-CSRFToken": token_of(client)}
-        for path in paths:
-            for headers in ({}, {"X-CSRFToken": "a" * 64}, forged):
-                assert client.post(path, data=vote, headers=headers).status_code == 403, (path, headers)
-            assert client.get(path).status_code in {403, 404, 405}, "nothing happens by GET"
+        for headers in ({}, {"X-CSRFToken": "a" * 64}, forged):
+            assert client.post(api, json=vote, headers=headers).status_code == 403, headers
+            assert client.post(button, data=vote, headers=headers).status_code == 403, headers
+            assert client.post(api, data=vote, headers=headers).status_code in {403, 415}, "as a form"
+        for path in (api, button):
+            assert client.get(path).status_code in {404, 405}, "nothing happens by GET"
     assert portal.get(f"rollouts/{waiting['id']}/")["state"] == "pending"
 
 
 def test_the_session_of_somebody_who_left_is_nobodys(lab: RunningLab, base: str) -> None:
-    with signed_in(lab, "viewer" if "viewer" in lab.facts["accounts"] else "auditor") as client:
+    with closing(signed_in(lab, "auditor")) as client:
         kept = dict(client.cookies)
         assert client.get("/api/v1/me/").status_code == 200
         client.post("/admin/logout/", data={"csrfmiddlewaretoken": token_of(client)})
@@ -98,13 +99,17 @@ def test_another_host_is_not_answered(base: str, host: str) -> None:
     connection.close()
 
 
-def test_guessing_from_made_up_addresses_is_slowed_down_all_the_same(base: str) -> None:
+def test_guessing_from_made_up_addresses_is_slowed_down_all_the_same(lab: RunningLab, base: str) -> None:
+    made = lab.manage(
+        "createsuperuser", "--noinput", "--username", "guessed", "--email", "guessed@example.com"
+    )
+    assert made.returncode == 0, made.stderr
     with httpx.Client(base_url=base, trust_env=False, timeout=15) as client:
         client.get(LOG_IN)
         said = [
             log_in(
                 client,
-                account="nobody at all",
+                account="guessed",
                 password=f"guess {number}",
                 headers={"X-Forwarded-For": f"198.51.100.{number}", "X-Real-IP": f"198.51.100.{number}"},
             ).text
