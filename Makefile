@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STATE ?= .lab
 UV := $(BIN)/uv
 # The suites that touch rows run on PostgreSQL, too.
-DATABASE_SUITES := $(wildcard tests/admin tests/api tests/audit tests/flow tests/services)
+DATABASE_SUITES := $(wildcard tests/admin tests/api tests/audit tests/flow tests/services tests/evidence/test_thinning.py)
 MESSAGES := portal/locale/zh_Hans/LC_MESSAGES/django
 
 .PHONY: demo demo-story test bench bench-reads soak mutations check fix schema messages pins frontend packages clean

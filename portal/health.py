@@ -5,13 +5,14 @@ These pages take no log-in. They name parts and count rows; they say nothing abo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict
 
 from django.core.cache import cache
 from django.db import DatabaseError
-from django.db.models import Count, Max
+from django.db.models import Count, Max, QuerySet
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
@@ -30,7 +31,8 @@ from releases.models import Approval, AuditEvent, Rollout, Verdict
 ROLL_BACK_CAUSES = (Reason.GUARD_FAILED, Reason.EVIDENCE_UNCLEAR, Reason.ROLLED_BACK_BY_PERSON)
 """Shown from the start, so that an alert on their increase sees the first one."""
 _VERDICTS_KEY = "verdicts_by_outcome"
-_VERDICTS_SECONDS = 10
+_UNSETTLED_VERDICTS = 1_000
+"""So many keys before the newest may still be uncommitted; these are counted anew each time."""
 
 
 @never_cache
@@ -121,16 +123,26 @@ def _own_decisions() -> Iterator[Metric]:
 
 
 def _counted_verdicts() -> dict[str, int]:
-    """Count the verdicts by outcome, at most every few seconds: the table is the largest there is."""
-    try:
-        known: dict[str, int] | None = cache.get(_VERDICTS_KEY)
-    except RedisError:
-        known = None
-    if known is None:
-        known = dict(Verdict.objects.order_by().values_list("outcome").annotate(Count("pk")))
-        with suppress(RedisError):
-            cache.set(_VERDICTS_KEY, known, timeout=_VERDICTS_SECONDS)
-    return known
+    """Count the verdicts by outcome. They are only ever added, so what was counted once is kept: each time reads the newest."""
+    upto, counted = 0, {}
+    with suppress(RedisError):
+        upto, counted = cache.get(_VERDICTS_KEY) or (0, {})
+    newest = Verdict.objects.aggregate(last=Max("pk"))["last"] or 0
+    if newest < upto:  # another database, or an older one that was restored
+        upto, counted = 0, {}
+    settled = max(newest - _UNSETTLED_VERDICTS, upto)
+    kept = _added(counted, Verdict.objects.filter(pk__gt=upto, pk__lte=settled) if settled > upto else None)
+    with suppress(RedisError):
+        cache.set(_VERDICTS_KEY, (settled, kept), timeout=None)
+    return _added(kept, Verdict.objects.filter(pk__gt=settled))
+
+
+def _added(counted: Mapping[str, int], rows: QuerySet[Verdict] | None) -> dict[str, int]:
+    """Return the counts with these verdicts on top."""
+    total = Counter(counted)
+    if rows is not None:
+        total.update(dict(rows.order_by().values_list("outcome").annotate(Count("pk"))))
+    return dict(total)
 
 
 def pulse_age_seconds() -> float | None:

@@ -7,17 +7,19 @@ from datetime import timedelta
 
 import pytest
 from django.core.cache import cache
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 from pytest_django.fixtures import Settings
 from rest_framework.test import APIClient
 
 from istio.mesh import Unreachable
+from portal import health
 from releases import selectors
 from releases.heartbeat import LAST_PULSE
-from releases.models import AuditEvent
+from releases.models import AuditEvent, Rollout, Verdict
 from tests.api.conftest import World, approved, pending
 
 KNOWN = "health_of_parts"
@@ -128,6 +130,38 @@ def test_figures_are_read_anew_each_time(world: World, client: Client) -> None:
     before = figures(client)["weir_rollouts", "pending"]
     pending(world)
     assert figures(client)["weir_rollouts", "pending"] == before + 1
+
+
+def judged(world: World, outcome: str, *, times: int) -> None:
+    rollout = Rollout.objects.first() or approved(world)
+    Verdict.objects.bulk_create(
+        Verdict(rollout=rollout, at=timezone.now(), outcome=outcome, rule="evidence", reason_code="go_on")
+        for _ in range(times)
+    )
+
+
+def test_verdicts_are_counted_once_and_then_only_the_newest_are_read(
+    world: World, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "_UNSETTLED_VERDICTS", 2)
+    for more, passed in ((5, 5), (3, 8)):
+        judged(world, "pass", times=more)
+        assert figures(client)["weir_verdicts_total", "pass"] == passed
+    judged(world, "fail", times=1)
+    with CaptureQueriesContext(connection) as asked:
+        read = figures(client)
+    assert (read["weir_verdicts_total", "pass"], read["weir_verdicts_total", "fail"]) == (8, 1)
+    counts = [
+        query["sql"] for query in asked if "COUNT(" in query["sql"] and "releases_verdict" in query["sql"]
+    ]
+    assert counts, "the newest are counted"
+    assert all('"id" >' in sql for sql in counts), "what was counted before is not read again"
+
+
+def test_a_database_that_was_restored_is_counted_anew(world: World, client: Client) -> None:
+    judged(world, "pass", times=2)
+    cache.set("verdicts_by_outcome", (10**6, {"pass": 99}))
+    assert figures(client)["weir_verdicts_total", "pass"] == 2
 
 
 def test_the_age_of_the_last_pulse_is_told_once_there_was_one(db: None, client: Client) -> None:
