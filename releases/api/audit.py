@@ -8,6 +8,7 @@ from typing import Any
 
 import django_filters
 from django import forms
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpResponseBase, StreamingHttpResponse
 from django.utils.translation import gettext_lazy as _
@@ -23,6 +24,7 @@ from releases import flow, selectors
 from releases.about import about
 from releases.api.actors import actor_of, user_of
 from releases.api.base import Noun
+from releases.api.filters import yes_or_no
 from releases.api.permissions import MayReadAudit
 from releases.api.references import named
 from releases.api.rows import RowSerializer
@@ -214,7 +216,7 @@ class AuditViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Noun[AuditE
         Auditors take the whole trail, others the events of their services. Without filters an auditor's JSON Lines hold the
         whole trail and its signed heads, and verify on their own.
         """
-        chosen = request.query_params.get("format", "jsonl")
+        chosen = request.query_params.get("format") or "jsonl"
         if chosen not in EXPORTS:
             raise serializers.ValidationError({"format": [_("The format is csv, jsonl or heads.")]})
         user = user_of(request)
@@ -262,7 +264,10 @@ class AuditViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Noun[AuditE
         """When the chain was read last, how far, and whether it held. The worker reads what is new every minute, and everything
         once a day or when it is asked for: ``running`` tells how far it is. A short trail is read at once.
         """
-        asked = request.method == "POST" or request.query_params.get("now") in {"1", "true"}
+        try:
+            asked = request.method == "POST" or bool(yes_or_no(request.query_params.get("now")))
+        except ValidationError as error:
+            raise serializers.ValidationError({"now": error.messages}) from error
         flow.ask_for_reading(clock=database_now, by=actor_of(request), whole=asked)
         return Response(ChainSerializer(_as_told(selectors.chain())).data)
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import django_filters
 from django.db.models import QuerySet
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, serializers
 from rest_framework.request import Request
@@ -12,9 +14,11 @@ from rest_framework.response import Response
 
 from releases import selectors
 from releases.api.base import Noun
+from releases.api.filters import ByName
 from releases.api.plans import ExperimentRule
 from releases.domain.plan import Strategy
 from releases.models import Rollout
+from releases.models.rollout import STATE_LABELS
 
 
 class AssignmentSerializer(serializers.Serializer[Any]):
@@ -71,12 +75,19 @@ class ExperimentSerializer(serializers.Serializer[Any]):
     kpis = KpiSerializer(many=True)
 
 
+class ExperimentFilter(django_filters.FilterSet):
+    """``?service=`` takes an id or a name."""
+
+    service = ByName(label=_("service, by id or name"))
+    state = django_filters.ChoiceFilter(choices=STATE_LABELS)
+
+
 class ExperimentViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Noun[Rollout]):
     """A/B tests, newest first."""
 
     http_method_names = ["get", "head", "options"]
     serializer_class = ExperimentSerializer
-    filterset_fields = ["service", "state"]
+    filterset_class = ExperimentFilter
     ordering = "-id"
 
     def get_queryset(self) -> QuerySet[Rollout]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from django.core.validators import URLValidator
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -19,6 +20,33 @@ class Said(serializers.CharField):
 
     def to_representation(self, value: str) -> str:
         return said(value)
+
+
+class Text(serializers.CharField):
+    """Text, and nothing that could be written as text: a number in its place is a mistake of the sender."""
+
+    def to_internal_value(self, data: object) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        value: str = super().to_internal_value(data)
+        return value
+
+
+class Url(serializers.URLField):
+    """An address of the web. What is refused has a code of its own: no schema can tell ``http://a b`` from a good one."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        for validator in self.validators:
+            if isinstance(validator, URLValidator):
+                validator.code = "no_url"
+
+
+class Instant(serializers.DateTimeField):
+    """A time that may be left out: null, or empty as forms send it."""
+
+    def to_internal_value(self, value: Any) -> Any:
+        return None if value == "" else super().to_internal_value(value)
 
 
 class Json(serializers.JSONField):

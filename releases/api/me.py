@@ -15,6 +15,7 @@ from rest_framework.response import Response
 from releases import selectors
 from releases.api.actors import user_of
 from releases.api.base import Door
+from releases.api.fields import Text
 from releases.api.permissions import TokenScope
 from releases.domain import NotAllowed
 from releases.domain.roles import Action, RoleName, allows
@@ -75,7 +76,7 @@ class MeView(Door):
 
 
 class PasswordSerializer(serializers.Serializer[Any]):
-    password = serializers.CharField(trim_whitespace=False, style={"input_type": "password"})
+    password = Text(trim_whitespace=False, style={"input_type": "password"})
 
 
 class ConfirmView(Door):

@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from releases import flow
 from releases.api.actors import actor_of
 from releases.api.base import Noun
-from releases.api.fields import MirrorJson, RuleJson, StickyJson
+from releases.api.fields import MirrorJson, RuleJson, StickyJson, Text
 from releases.api.people import PersonSerializer
 from releases.api.references import Named
 from releases.api.rehearsals import RehearsalInput, RehearsalSerializer, asked
@@ -43,7 +43,7 @@ class ExperimentRule(serializers.Serializer[Any]):
     ``kpi`` is ``conversion``, ``dwell`` or a metric of the service; ``minimum_effect`` is relative to A (0.02: two percent better).
     """
 
-    kpi = serializers.CharField(required=False)
+    kpi = Text(required=False)
     minimum_effect = serializers.FloatField(required=False, min_value=0)
     maximum_seconds = serializers.FloatField(required=False, min_value=1)
     on_tie = serializers.ChoiceField(choices=["stable", "candidate"], required=False)
@@ -97,12 +97,12 @@ class PlanInput(serializers.Serializer[Any]):
     ``owners`` is a group by id or name; left out, a new plan is the only group's for which its maker makes plans.
     """
 
-    name = serializers.CharField(max_length=100)
-    title = serializers.CharField(max_length=200, required=False, allow_blank=True, default="")
+    name = Text(max_length=100)
+    title = Text(max_length=200, required=False, allow_blank=True, default="")
     strategy = serializers.ChoiceField(
         choices=[strategy.value for strategy in Strategy], required=False, default=Strategy.CANARY.value
     )
-    steps = StepSerializer(many=True, allow_empty=False)
+    steps = serializers.ListField(child=StepSerializer(), min_length=1)
     evidence = EvidenceSerializer(required=False, default=dict)
     owners = Named(rows=Group.objects.all(), required=False, allow_null=True)
 

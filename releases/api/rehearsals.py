@@ -7,6 +7,7 @@ from typing import Any
 
 import django_filters
 from django.db.models import QuerySet
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import mixins, serializers
 from rest_framework.request import Request
@@ -16,7 +17,8 @@ from rest_framework.reverse import reverse
 from releases import flow, selectors
 from releases.api.actors import actor_of
 from releases.api.base import Noun
-from releases.api.references import Reference
+from releases.api.filters import ByName
+from releases.api.references import MAX_ID, Reference
 from releases.clock import database_now
 from releases.models import Rehearsal, Rollout, RolloutPlan
 from releases.verdicts import metric_label
@@ -121,8 +123,10 @@ class RehearsalSerializer(serializers.ModelSerializer[Rehearsal]):
 
 
 class RehearsalFilter(django_filters.FilterSet):
-    """``rollout``: those of exactly this rollout's plan on its service."""
+    """``?service=`` and ``?plan=`` take an id or a name. ``rollout``: those of exactly this rollout's plan on its service."""
 
+    service = ByName(label=_("service, by id or name"))
+    plan = ByName(label=_("plan, by id or name"))
     rollout = django_filters.NumberFilter(method="of_rollout", label="rollout")
 
     class Meta:
@@ -130,7 +134,7 @@ class RehearsalFilter(django_filters.FilterSet):
         fields = ["service", "plan", "state"]
 
     def of_rollout(self, rows: QuerySet[Rehearsal], _name: str, value: Decimal) -> QuerySet[Rehearsal]:
-        rollout = Rollout.objects.filter(pk=int(value)).first()
+        rollout = Rollout.objects.filter(pk=int(value)).first() if 0 < value <= MAX_ID else None
         return selectors.rehearsals_of(rollout, among=rows) if rollout else rows.none()
 
 

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from istio.effective import Decision, RequestLike
+from releases.api.fields import Text
 from releases.api.references import Key
 from releases.api.traffic import Shares
 from releases.api.traffic_changes import SpecSerializer, TrafficChangeSerializer
@@ -18,7 +19,7 @@ MAX_VALUES = 50
 class Values(serializers.DictField):
     """Names and values of headers, cookies or query parameters."""
 
-    child = serializers.CharField(max_length=4096, allow_blank=True, trim_whitespace=False)
+    child = Text(max_length=4096, allow_blank=True, trim_whitespace=False)
 
     def to_internal_value(self, data: Any) -> dict[str, str]:
         values: dict[str, str] = super().to_internal_value(data)
@@ -32,9 +33,9 @@ class Values(serializers.DictField):
 class RouteInput(serializers.Serializer[Any]):
     """A request that is tried, not sent. With ``spec`` it is tried on what such a change would write."""
 
-    path = serializers.CharField(max_length=2048, default="/")
-    method = serializers.CharField(max_length=16, default="GET")
-    authority = serializers.CharField(max_length=253, default="", allow_blank=True)
+    path = Text(max_length=2048, default="/")
+    method = Text(max_length=16, default="GET")
+    authority = Text(max_length=253, default="", allow_blank=True)
     headers = Values(default=dict)
     cookies = Values(default=dict)
     query = Values(default=dict)
@@ -67,7 +68,7 @@ class RouteSerializer(serializers.Serializer[Any]):
 class AllBackInput(serializers.Serializer[Any]):
     """Nothing has to be said. ``version`` is the stable one or the one before it."""
 
-    reason = serializers.CharField(max_length=4000, required=False, allow_blank=True, default="")
+    reason = Text(max_length=4000, required=False, allow_blank=True, default="")
     version = Key(required=False, allow_null=True, default=None)
 
 

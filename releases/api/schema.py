@@ -34,6 +34,14 @@ class AutoSchema(openapi.AutoSchema):
         given = list(super().get_override_parameters())
         return [*given, IDEMPOTENCY_KEY] if self.method == "POST" else given
 
+    def _get_parameters(self) -> list[dict[str, Any]]:
+        """What may be left out of a query may be sent empty, as forms do: it asks for nothing then."""
+        parameters: list[dict[str, Any]] = super()._get_parameters()
+        for parameter in parameters:
+            if parameter["in"] == "query" and not parameter.get("required"):
+                parameter["allowEmptyValue"] = True
+        return parameters
+
     def _get_response_bodies(self, direction: Literal["request", "response"] = "response") -> dict[str, Any]:
         bodies: dict[str, Any] = super()._get_response_bodies(direction)
         writes = self.method not in SAFE_METHODS

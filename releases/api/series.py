@@ -32,9 +32,8 @@ class RangeInput(serializers.Serializer[Any]):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if attrs["seconds"] / attrs["step"] > MAX_POINTS:
-            raise serializers.ValidationError(
-                {"step": _("That is more than %(limit)s points; take a longer step.") % {"limit": MAX_POINTS}}
-            )
+            detail = _("That is more than %(limit)s points; take a longer step.") % {"limit": MAX_POINTS}
+            raise serializers.ValidationError({"step": detail}, code="too_many_points")
         return attrs
 
 

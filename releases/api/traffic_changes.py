@@ -19,7 +19,8 @@ from rest_framework.response import Response
 from releases import flow, selectors
 from releases.api.actors import actor_of
 from releases.api.base import Door, Noun
-from releases.api.fields import MirrorJson, RuleJson, StickyJson
+from releases.api.fields import MirrorJson, RuleJson, StickyJson, Text
+from releases.api.filters import SomeOf, YesNo
 from releases.api.people import PersonSerializer
 from releases.api.references import Key, Reference, find, named
 from releases.api.rollouts.inputs import DecisionInput, EventInput, RejectionInput
@@ -62,7 +63,7 @@ class ChangePreviewInput(serializers.Serializer[Any]):
 class ChangeInput(ChangePreviewInput):
     """A change and why it is wanted."""
 
-    reason = serializers.CharField(max_length=4000)
+    reason = Text(max_length=4000)
 
 
 class TrafficVoteSerializer(serializers.ModelSerializer[TrafficVote]):
@@ -139,8 +140,8 @@ class TrafficChangeFilter(django_filters.FilterSet):
     """``?service=`` takes an id or a name; ``?state=`` may be given several times."""
 
     service = django_filters.CharFilter(method="of_service", label=_("service, by id or name"))
-    state = django_filters.MultipleChoiceFilter(choices=CHANGE_STATE_LABELS, distinct=False)
-    open = django_filters.BooleanFilter(method="that_is_open", label=_("not ended"))
+    state = SomeOf(choices=CHANGE_STATE_LABELS)
+    open = YesNo(method="that_is_open", label=_("not ended"))
 
     class Meta:
         model = TrafficChange

@@ -17,6 +17,7 @@ from releases import flow, selectors
 from releases.api.actors import actor_of
 from releases.api.audit import AuditEventSerializer
 from releases.api.base import Door, Noun
+from releases.api.fields import Instant, Text
 from releases.api.people import PersonSerializer
 from releases.api.references import Key, Reference
 from releases.api.rollouts.inputs import DecisionInput, EventInput, RejectionInput, candidate_named
@@ -53,15 +54,15 @@ class MemberInput(serializers.Serializer[Any]):
 class TrainInput(serializers.Serializer[Any]):
     """A train as it is asked for. The statements are said of every member."""
 
-    name = serializers.CharField(max_length=100, required=False, allow_blank=True, default="")
+    name = Text(max_length=100, required=False, allow_blank=True, default="")
     order = serializers.ChoiceField(choices=ORDERS, required=False, default=Order.ORDERED.value)
-    members = MemberInput(many=True, allow_empty=False)
-    start_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
-    reason = serializers.CharField(max_length=4000, allow_blank=True)
-    impact = serializers.CharField(max_length=4000, allow_blank=True)
-    test_evidence = serializers.CharField(max_length=4000, allow_blank=True)
-    rollback_note = serializers.CharField(max_length=4000, allow_blank=True)
-    ticket = serializers.CharField(max_length=200, required=False, allow_blank=True, default="")
+    members = serializers.ListField(child=MemberInput(), min_length=1)
+    start_at = Instant(required=False, allow_null=True, default=None)
+    reason = Text(max_length=4000, allow_blank=True)
+    impact = Text(max_length=4000, allow_blank=True)
+    test_evidence = Text(max_length=4000, allow_blank=True)
+    rollback_note = Text(max_length=4000, allow_blank=True)
+    ticket = Text(max_length=200, required=False, allow_blank=True, default="")
 
 
 class TrainSerializer(serializers.ModelSerializer[Train]):

@@ -17,6 +17,7 @@ from rest_framework.response import Response
 from releases import flow
 from releases.api.actors import actor_of
 from releases.api.base import Noun
+from releases.api.fields import Text, Url
 from releases.api.people import PersonSerializer
 from releases.api.references import Reference, named
 from releases.domain.roles import Action
@@ -75,12 +76,12 @@ class VersionInput(serializers.Serializer[Any]):
     """What a build pipeline says about a version. ``subset`` is the name unless it is given."""
 
     service = Reference(rows=Service.objects.all())
-    name = serializers.CharField(max_length=63)
-    image = serializers.CharField(max_length=500)
-    commit = serializers.CharField(max_length=64, required=False, allow_blank=True, default="")
-    notes_url = serializers.URLField(max_length=500, required=False, allow_blank=True, default="")
-    subset = serializers.CharField(max_length=63, required=False, allow_blank=True, default="")
-    labels = serializers.DictField(child=serializers.CharField(max_length=63), required=False, default=dict)
+    name = Text(max_length=63)
+    image = Text(max_length=500)
+    commit = Text(max_length=64, required=False, allow_blank=True, default="")
+    notes_url = Url(max_length=500, required=False, allow_blank=True, default="")
+    subset = Text(max_length=63, required=False, allow_blank=True, default="")
+    labels = serializers.DictField(child=Text(max_length=63), required=False, default=dict)
 
 
 class VersionFilter(django_filters.FilterSet):

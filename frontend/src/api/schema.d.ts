@@ -5331,7 +5331,8 @@ export interface operations {
                 cursor?: string;
                 /** @description Number of results to return per page. */
                 page_size?: number;
-                service?: number;
+                /** @description service, by id or name */
+                service?: string;
                 /**
                  * @description * `draft` - draft
                  *     * `pending` - waiting for approval
@@ -6813,10 +6814,12 @@ export interface operations {
     limits_list: {
         parameters: {
             query?: {
-                cluster?: number;
+                /** @description cluster, by id or name */
+                cluster?: string;
                 /** @description The pagination cursor value. */
                 cursor?: string;
-                group?: number;
+                /** @description owning group, by id or name */
+                group?: string;
                 /** @description Number of results to return per page. */
                 page_size?: number;
             };
@@ -9369,10 +9372,12 @@ export interface operations {
                 cursor?: string;
                 /** @description Number of results to return per page. */
                 page_size?: number;
-                plan?: number;
+                /** @description plan, by id or name */
+                plan?: string;
                 /** @description rollout */
                 rollout?: number;
-                service?: number;
+                /** @description service, by id or name */
+                service?: string;
                 /**
                  * @description * `waiting` - waiting
                  *     * `running` - running
@@ -13488,8 +13493,10 @@ export interface operations {
                 ordering?: string;
                 /** @description Number of results to return per page. */
                 page_size?: number;
-                plan?: number;
-                service?: number;
+                /** @description plan, by id or name */
+                plan?: string;
+                /** @description service, by id or name */
+                service?: string;
             };
             header?: never;
             path?: never;

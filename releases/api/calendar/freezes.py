@@ -31,6 +31,7 @@ from releases.api.calendar.serializers import (
     WindowInput,
     WindowSerializer,
 )
+from releases.api.filters import YesNo
 from releases.api.references import named
 from releases.domain.roles import Action
 from releases.models import Freeze, Holiday, ReleaseWindow, Rollout
@@ -52,7 +53,7 @@ class ScopeFilter(django_filters.FilterSet):
 class FreezeFilter(ScopeFilter):
     """``lifted=false`` leaves out what was lifted."""
 
-    lifted = django_filters.BooleanFilter(field_name="lifted_at", lookup_expr="isnull", exclude=True)
+    lifted = YesNo(field_name="lifted_at", lookup_expr="isnull", exclude=True)
 
 
 class FreezeViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Noun[Freeze]):

@@ -10,6 +10,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from releases.api.calendar.moments import Moment
+from releases.api.fields import Text
 from releases.api.people import PersonSerializer
 from releases.api.references import Reference
 from releases.api.traffic import ObjectOrNull
@@ -99,8 +100,8 @@ class FreezeSerializer(serializers.ModelSerializer[Freeze]):
 class EntryInput(serializers.Serializer[Any]):
     """What freezes and windows share. Times without an offset are read on the wall of ``time_zone``."""
 
-    name = serializers.CharField(max_length=100)
-    reason = serializers.CharField(max_length=4000, required=False, allow_blank=True, default="")
+    name = Text(max_length=100)
+    reason = Text(max_length=4000, required=False, allow_blank=True, default="")
     service = Reference(
         rows=Service.objects.select_related("cluster"), required=False, allow_null=True, default=None
     )
@@ -109,8 +110,8 @@ class EntryInput(serializers.Serializer[Any]):
     ends_at = Moment()
     starts_fold = serializers.IntegerField(min_value=0, max_value=1, required=False)
     ends_fold = serializers.IntegerField(min_value=0, max_value=1, required=False)
-    time_zone = serializers.CharField(max_length=64, required=False)
-    rule = serializers.CharField(max_length=500, required=False, allow_blank=True, default="")
+    time_zone = Text(max_length=64, required=False)
+    rule = Text(max_length=500, required=False, allow_blank=True, default="")
     days = serializers.ChoiceField(choices=Freeze.DayKind.choices, required=False, default="any")
 
 
@@ -128,7 +129,7 @@ class FreezeInput(EntryInput):
 class RedButtonInput(serializers.Serializer[Any]):
     """Stops everything from going forward, at once: on a service, a cluster, or, without both, everywhere."""
 
-    reason = serializers.CharField(max_length=4000)
+    reason = Text(max_length=4000)
     service = Reference(
         rows=Service.objects.select_related("cluster"), required=False, allow_null=True, default=None
     )
@@ -138,25 +139,25 @@ class RedButtonInput(serializers.Serializer[Any]):
 class ImportInput(serializers.Serializer[Any]):
     """An iCalendar file. Each event becomes a freeze; what is known by its UID stays as it is."""
 
-    ics = serializers.CharField(max_length=1_000_000, trim_whitespace=False)
+    ics = Text(max_length=1_000_000, trim_whitespace=False)
     service = Reference(
         rows=Service.objects.select_related("cluster"), required=False, allow_null=True, default=None
     )
     cluster = Reference(rows=Cluster.objects.all(), required=False, allow_null=True, default=None)
-    time_zone = serializers.CharField(max_length=64, required=False, default="Asia/Shanghai")
+    time_zone = Text(max_length=64, required=False, default="Asia/Shanghai")
 
 
 class ReasonInput(serializers.Serializer[Any]):
     """Why it is done, for the audit trail and for the second person."""
 
-    reason = serializers.CharField(max_length=4000, required=False, allow_blank=True, default="")
+    reason = Text(max_length=4000, required=False, allow_blank=True, default="")
 
 
 class OverrideInput(serializers.Serializer[Any]):
     """One rollout may go on in spite of this freeze, if somebody else agrees."""
 
     rollout = serializers.IntegerField(min_value=1)
-    reason = serializers.CharField(max_length=4000)
+    reason = Text(max_length=4000)
 
 
 class HolidaySerializer(serializers.ModelSerializer[Holiday]):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import django_filters
 from django.db.models import QuerySet
+from django.utils.translation import gettext_lazy as _
 from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.utils import extend_schema
 from rest_framework import filters, mixins, serializers, status
@@ -16,6 +18,8 @@ from releases import flow, selectors
 from releases.api.actors import actor_of
 from releases.api.base import Noun
 from releases.api.calendar.serializers import ProposalSerializer, ReasonInput
+from releases.api.fields import Text
+from releases.api.filters import ByName
 from releases.api.people import PersonSerializer
 from releases.api.references import Reference
 from releases.api.versions import ServiceRefSerializer
@@ -49,7 +53,18 @@ class StandardChangeInput(serializers.Serializer[Any]):
     service = Reference(rows=Service.objects.select_related("cluster"))
     max_weight = serializers.IntegerField(min_value=1, max_value=100, required=False, default=100)
     valid_until = serializers.DateTimeField()
-    reason = serializers.CharField(max_length=4000)
+    reason = Text(max_length=4000)
+
+
+class StandardChangeFilter(django_filters.FilterSet):
+    """``?service=`` and ``?plan=`` take an id or a name."""
+
+    service = ByName(label=_("service, by id or name"))
+    plan = ByName(label=_("plan, by id or name"))
+
+    class Meta:
+        model = StandardChange
+        fields = ["service", "plan"]
 
 
 class StandardChangeViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Noun[StandardChange]):
@@ -59,7 +74,7 @@ class StandardChangeViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, No
 
     serializer_class = StandardChangeSerializer
     filter_backends = [DjangoFilterBackend, filters.OrderingFilter]
-    filterset_fields = ["service", "plan"]
+    filterset_class = StandardChangeFilter
     ordering_fields = ["id", "valid_until"]
 
     def get_queryset(self) -> QuerySet[StandardChange]:

@@ -6,6 +6,7 @@ import django_filters
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
+from releases.api.filters import SomeOf, YesNo
 from releases.api.references import named
 from releases.domain.states import LIVE
 from releases.models import Rollout
@@ -16,10 +17,9 @@ class RolloutFilter(django_filters.FilterSet):
     """``?service=`` and ``?requested_by=`` take an id or a name; ``?state=`` may be given several times."""
 
     service = django_filters.CharFilter(method="of_service", label=_("service, by id or name"))
-    # A join would repeat rows, a column cannot: DISTINCT would sort every rollout there is.
-    state = django_filters.MultipleChoiceFilter(choices=STATE_LABELS, distinct=False)
+    state = SomeOf(choices=STATE_LABELS)
     requested_by = django_filters.CharFilter(method="of_requester", label=_("requester, by id or user name"))
-    active = django_filters.BooleanFilter(method="that_is_live", label=_("not ended and not a draft"))
+    active = YesNo(method="that_is_live", label=_("not ended and not a draft"))
 
     class Meta:
         model = Rollout

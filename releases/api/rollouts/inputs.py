@@ -7,6 +7,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from releases.api.fields import Instant, Text
 from releases.api.references import Key, Reference, find
 from releases.domain.states import OPERATOR_EVENTS, Event
 from releases.models import EmergencyRelease, Rollout, RolloutPlan
@@ -22,14 +23,14 @@ class RolloutInput(serializers.Serializer[Rollout]):
     service = Reference(rows=Service.objects.select_related("policy", "stable", "cluster"))
     candidate = Key()
     plan = Reference(rows=RolloutPlan.objects.prefetch_related("steps"))
-    start_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
-    reason = serializers.CharField(max_length=4000, allow_blank=True)
-    impact = serializers.CharField(max_length=4000, allow_blank=True)
-    test_evidence = serializers.CharField(max_length=4000, allow_blank=True)
-    rollback_note = serializers.CharField(max_length=4000, allow_blank=True)
-    ticket = serializers.CharField(max_length=200, required=False, allow_blank=True, default="")
+    start_at = Instant(required=False, allow_null=True, default=None)
+    reason = Text(max_length=4000, allow_blank=True)
+    impact = Text(max_length=4000, allow_blank=True)
+    test_evidence = Text(max_length=4000, allow_blank=True)
+    rollback_note = Text(max_length=4000, allow_blank=True)
+    ticket = Text(max_length=200, required=False, allow_blank=True, default="")
     changes_data = serializers.BooleanField(required=False, default=False)
-    compatibility_note = serializers.CharField(max_length=4000, required=False, allow_blank=True, default="")
+    compatibility_note = Text(max_length=4000, required=False, allow_blank=True, default="")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Look the candidate up among the service's versions."""
@@ -58,35 +59,35 @@ class RolloutChanges(RolloutInput):
 class EventInput(serializers.Serializer[Any]):
     """What every event takes: why it is done, for the audit trail."""
 
-    reason = serializers.CharField(max_length=4000, required=False, allow_blank=True, default="")
+    reason = Text(max_length=4000, required=False, allow_blank=True, default="")
 
 
 class SubmitInput(EventInput):
     """``emergency`` starts without a vote: with the service's name typed, an incident, and a reason of 20 characters."""
 
     emergency = serializers.BooleanField(required=False, default=False)
-    incident = serializers.CharField(max_length=100, required=False, allow_blank=True, default="")
-    service_name = serializers.CharField(max_length=63, required=False, allow_blank=True, default="")
+    incident = Text(max_length=100, required=False, allow_blank=True, default="")
+    service_name = Text(max_length=63, required=False, allow_blank=True, default="")
 
 
 class ReviewInput(serializers.Serializer[Any]):
     """What somebody else found about an emergency afterwards."""
 
     outcome = serializers.ChoiceField(choices=EmergencyRelease.Outcome.choices)
-    findings = serializers.CharField(max_length=4000)
+    findings = Text(max_length=4000)
 
 
 class DecisionInput(EventInput):
     """An approval names the fingerprint it approves: all 64 digits of what was looked at."""
 
-    fingerprint = serializers.CharField(max_length=64, required=False, allow_blank=True, default="")
+    fingerprint = Text(max_length=64, required=False, allow_blank=True, default="")
 
 
 class RejectionInput(EventInput):
     """A rejection says why."""
 
-    reason = serializers.CharField(max_length=4000)
-    fingerprint = serializers.CharField(max_length=64, required=False, allow_blank=True, default="")
+    reason = Text(max_length=4000)
+    fingerprint = Text(max_length=64, required=False, allow_blank=True, default="")
 
 
 class WeightInput(EventInput):
