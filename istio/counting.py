@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from istio import promql
 from istio.credit import Row, credited, splits_users
 from istio.presets import BUSINESS, SOURCES, Source
-from istio.telemetry import Counts, Missing, Question, Target
+from istio.telemetry import Counts, Missing, Question, Series, Target
 from istio.templates import render_template
 
 Key = tuple[str, ...]
@@ -82,6 +82,32 @@ def count(
             reason = Missing.NOT_A_NUMBER if (target, version) in spoiled else Missing.STALE
             missing[target][version] = reason
     return dict(counts), dict(missing)
+
+
+def own_figure(
+    name: str,
+    numerators: Mapping[float, Sequence[Row]],
+    denominators: Mapping[float, Sequence[Row]] | None,
+    *,
+    target: Target,
+    by_variant: bool,
+    seconds: float,
+) -> list[Series]:
+    """Return a question's figure of every version over time, from its rows at each epoch second.
+
+    Numerator over denominator; per second of the window of ``seconds`` where there is no denominator (None). Where nothing was counted
+    below the line there is no point.
+    """
+    lines: defaultdict[str, list[tuple[float, float]]] = defaultdict(list)
+    for at, rows in sorted(numerators.items()):
+        above = credited(_finite(rows), target=target, by_variant=by_variant)
+        below = dict.fromkeys(above, seconds)
+        if denominators is not None:
+            below = credited(_finite(denominators.get(at, ())), target=target, by_variant=by_variant)
+        for version, value in above.items():
+            if below.get(version):
+                lines[version].append((at, value / below[version]))
+    return [Series(name, version, tuple(points)) for version, points in lines.items()]
 
 
 def _tallies(

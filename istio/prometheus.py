@@ -22,7 +22,7 @@ from requests import RequestException, Session
 from urllib3.util.retry import Retry
 
 from istio import promql
-from istio.counting import Key, count, questions_of
+from istio.counting import Key, count, own_figure, questions_of
 from istio.credit import NO_VERSION, Row, splits_users
 from istio.presets import ISTIO, SOURCES
 from istio.sentence import Sentence
@@ -36,6 +36,7 @@ from istio.telemetry import (
     TelemetryUnreachable,
     Window,
 )
+from istio.templates import render_template
 
 SCRAPE_PROBES_SECONDS = (20.0, 120.0)
 ENOUGH_SCRAPES = 3
@@ -123,11 +124,17 @@ class PrometheusTelemetry:
         return [frozenset(row.labels) for row in rows]
 
     def series(
-        self, target: Target, *, start: datetime, end: datetime, step_seconds: float
+        self,
+        target: Target,
+        *,
+        start: datetime,
+        end: datetime,
+        step_seconds: float,
+        questions: Collection[Question] = (),
     ) -> Sequence[Series]:
         """Return every figure of every version; see :class:`istio.telemetry.Telemetry`.
 
-        Rates span four scrapes or one step, whichever is longer. Points lie on multiples of the step, so
+        Rates span four scrapes or one step, whichever is longer; questions count what happened in each step. Points lie on multiples of the step, so
         that a chart that is drawn again does not wobble.
         """
         deadline = self._deadline()
@@ -135,14 +142,28 @@ class PrometheusTelemetry:
         span = max(step_seconds, SCRAPES_PER_RATE * self._scrape_seconds(target, ask=ask))
         splitting = ask(promql.splitting_services(self._prefix, [target]))
         source = SOURCES[target.source]
+        by_variant = splits_users(target, splitting)
         queries = promql.figures(target, source=source, seconds=span) | promql.business_figures(
-            target, prefix=self._prefix, splits_users=splits_users(target, splitting), seconds=span
+            target, prefix=self._prefix, splits_users=by_variant, seconds=span
         )
         first = math.floor(start.timestamp() / step_seconds) * step_seconds
-        found: list[Series] = []
-        for figure, query in queries.items():
-            rows = self._range(query, first=first, end=end, step_seconds=step_seconds, deadline=deadline)
-            found += [self._line(figure, row) for row in rows]
+
+        def over_time(query: str) -> list[Any]:
+            return self._range(query, first=first, end=end, step_seconds=step_seconds, deadline=deadline)
+
+        found = [self._line(figure, row) for figure, query in queries.items() for row in over_time(query)]
+        for question in questions:
+            if question.name in queries:
+                continue
+            above, below = (
+                self._by_instant(over_time(render_template(template, [target], seconds=step_seconds)))
+                if template
+                else None
+                for template in (question.numerator, question.denominator)
+            )
+            found += own_figure(
+                question.name, above or {}, below, target=target, by_variant=by_variant, seconds=step_seconds
+            )
         return [line for line in found if line.points and line.version not in NO_VERSION]
 
     def ping(self) -> float:
@@ -215,6 +236,14 @@ class PrometheusTelemetry:
             raise TelemetryUnreachable(
                 Sentence("{server} answered a series that cannot be read.", server=self._name)
             ) from error
+
+    def _by_instant(self, answer: Sequence[Any]) -> dict[float, list[Row]]:
+        """Sort the rows of a range answer by their instant. Raises TelemetryUnreachable."""
+        rows: defaultdict[float, list[Row]] = defaultdict(list)
+        for raw in answer:
+            for at, row in self._rows_over_time(raw):
+                rows[at].append(row)
+        return rows
 
     def _line(self, figure: str, raw: Any) -> Series:
         """Read one line of a range answer; what is no number is a gap. Raises TelemetryUnreachable."""

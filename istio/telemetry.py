@@ -161,12 +161,19 @@ class Telemetry(Protocol):
         ...
 
     def series(
-        self, target: Target, *, start: datetime, end: datetime, step_seconds: float
+        self,
+        target: Target,
+        *,
+        start: datetime,
+        end: datetime,
+        step_seconds: float,
+        questions: Collection[Question] = (),
     ) -> Sequence[Series]:
         """Return the figures of every version of one service for charts.
 
         Figures: ``success_ratio``, ``error_ratio`` (0-1), ``p50_ms``, ``p95_ms``, ``p99_ms``, ``rps``, and where the
         shop's business metrics exist ``payment_success_ratio``, ``conversions_per_second``, ``dwell_mean_seconds``.
+        A question is a figure by its name: numerator over denominator, or per second where it has none.
         Raises TelemetryError.
         """
         ...

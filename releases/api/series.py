@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
+from istio.telemetry import Question
 from services.connections import telemetry_of
 from services.models import Service
 
@@ -38,7 +40,10 @@ class RangeInput(serializers.Serializer[Any]):
 
 
 class SeriesSerializer(serializers.Serializer[Any]):
-    """``versions``: name -> figure -> points ``[epoch seconds, value]``, oldest first, gaps left out."""
+    """``versions``: name -> figure -> points ``[epoch seconds, value]``, oldest first, gaps left out.
+
+    The service's own metrics are figures by their name: numerator over denominator, or per second where there is none.
+    """
 
     step = serializers.IntegerField()
     versions = serializers.DictField(
@@ -55,11 +60,14 @@ def end_of(asked: dict[str, Any]) -> datetime:
 
 
 def figures_over_time(
-    service: Service, *, end: datetime, seconds: int, step: int
+    service: Service, *, end: datetime, seconds: int, step: int, questions: Sequence[Question] = ()
 ) -> dict[str, dict[str, list[tuple[float, float]]]]:
-    """Return version -> figure -> points. Raises TelemetryError."""
+    """Return version -> figure -> points; ``questions`` are figures of the service's own, by name. Raises TelemetryError."""
     start = end - timedelta(seconds=seconds)
     found: dict[str, dict[str, list[tuple[float, float]]]] = {}
-    for line in telemetry_of(service.cluster).series(service.target, start=start, end=end, step_seconds=step):
+    lines = telemetry_of(service.cluster).series(
+        service.target, start=start, end=end, step_seconds=step, questions=questions
+    )
+    for line in lines:
         found.setdefault(line.version, {})[line.figure] = list(line.points)
     return found

@@ -131,5 +131,7 @@ class ServiceViewSet(CatalogueViewSet[Service]):
         asked.is_valid(raise_exception=True)
         step, seconds = asked.validated_data["step"], asked.validated_data["seconds"]
         end = end_of(asked.validated_data)
-        versions = figures_over_time(self.get_object(), end=end, seconds=seconds, step=step)
+        service = self.get_object()
+        own = flow.questions_of(service)
+        versions = figures_over_time(service, end=end, seconds=seconds, step=step, questions=own)
         return Response(SeriesSerializer({"step": step, "versions": versions}).data)

@@ -43,6 +43,7 @@ from releases.flow.go_back import go_back
 from releases.flow.guarded import guarded
 from releases.flow.heads import send_heads, sign_head
 from releases.flow.measured import as_measured
+from releases.flow.measured_windows import questions_of
 from releases.flow.notify import remind
 from releases.flow.perform import check_first, perform
 from releases.flow.plans import Owners, delete_plan, save_plan
@@ -138,6 +139,7 @@ __all__ = [
     "press_red_button",
     "propose",
     "propose_standard",
+    "questions_of",
     "record_failed_log_ins",
     "record_log_in",
     "record_log_out",

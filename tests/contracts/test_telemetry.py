@@ -372,6 +372,23 @@ def test_series_show_ratios_and_rates_of_every_version(world: World, target: Tar
     assert not any(math.isnan(value) for line in series for _, value in line.points)
 
 
+def test_series_show_a_service_s_own_metrics_by_their_name(world: World, target: Target) -> None:
+    counter = 'sum by (namespace, service, version, variant) ($increase(shop_payments_{}_total{{namespace=~"$namespaces"}}))'
+    paid = Question("paid", counter.format("succeeded"), counter.format("attempted"))
+    tried = Question("tried", counter.format("attempted"))
+    start = world.tick()
+    for _ in range(5):
+        world.serve(target, "v2", Counts(requests=10, errors=0, payments_attempted=4, payments_succeeded=3))
+        end = world.tick()
+
+    series = world.telemetry.series(target, start=start, end=end, step_seconds=0.2, questions=[paid, tried])
+
+    own = {line.figure: line for line in series if line.figure in {"paid", "tried"}}
+    assert {line.version for line in own.values()} == {"v2"}
+    assert own["paid"].points[-1][1] == pytest.approx(0.75, abs=0.01)
+    assert any(value > 0 for _, value in own["tried"].points)
+
+
 def test_the_newest_sample_is_fresh(world: World) -> None:
     world.tick()
 

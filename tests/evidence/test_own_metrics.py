@@ -1,12 +1,19 @@
-"""What Prometheus can read about Weir's own decisions."""
+"""What Prometheus can read about Weir's own decisions, and what people read of a service's own metrics."""
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from django.core.cache import cache
 from django.test import Client
+from django.utils import timezone
+from rest_framework.test import APIClient
 
 from releases.domain.states import State
+from services.models import Metric
+from tests.api.conftest import World, secret_of
 from tests.evidence.conftest import Begin
+from tests.fakes.telemetry import Traffic
 
 
 def figures(client: Client) -> dict[str, float]:
@@ -32,3 +39,24 @@ def test_verdicts_rollbacks_and_live_rollouts_are_counted(begin: Begin, client: 
     assert (
         told['weir_verdicts_total{outcome="inconclusive"}'] + told['weir_verdicts_total{outcome="pass"}'] > 1
     )
+
+
+def test_the_figures_of_a_service_hold_its_own_metrics_by_their_name(world: World) -> None:
+    counter = 'sum by (service, version) ($increase(shop_payments_{}_total{{service=~"$services"}}))'
+    own = Metric.objects.create(
+        name="paid_share",
+        kind=Metric.Kind.RATIO,
+        numerator=counter.format("succeeded"),
+        denominator=counter.format("attempted"),
+    )
+    world.service.metrics.add(own)
+    traffic = Traffic(rps=50, payment_share=0.5, payment_success_ratio=0.9)
+    world.telemetry.run(world.service.target, "v1", traffic, since=timezone.now() - timedelta(hours=1))
+    client = APIClient()
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {secret_of(world.requester)}")
+
+    body = client.get(f"/api/v1/services/{world.service.pk}/metrics/?seconds=600&step=60").json()
+
+    shown = [value for _at, value in body["versions"]["v1"]["paid_share"]]
+    assert len(shown) >= 9
+    assert all(0.8 < value < 1.0 for value in shown)

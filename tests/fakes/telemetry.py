@@ -194,7 +194,13 @@ class FakeTelemetry:
         )
 
     def series(
-        self, target: Target, *, start: datetime, end: datetime, step_seconds: float
+        self,
+        target: Target,
+        *,
+        start: datetime,
+        end: datetime,
+        step_seconds: float,
+        questions: Collection[Question] = (),
     ) -> Sequence[Series]:
         self._answer_or_raise()
         first = math.ceil(start.timestamp() / step_seconds)
@@ -208,7 +214,8 @@ class FakeTelemetry:
                 if silent or not history.begun_by(moment):
                     continue
                 counts = _counted(history, start=moment - timedelta(seconds=step_seconds), end=moment)
-                for figure, value in _figures(counts, seconds=step_seconds).items():
+                figures = _own_figures(counts, questions, seconds=step_seconds)
+                for figure, value in (figures | _figures(counts, seconds=step_seconds)).items():
                     lines[figure, version].append((at, value))
         return [Series(figure, version, tuple(points)) for (figure, version), points in lines.items()]
 
@@ -242,6 +249,12 @@ def _answer_to(question: Question, counts: Counts) -> tuple[float, float | None]
         return (counts.payments_attempted or 0.0) if "payments_attempted" in template else counts.requests
 
     return value(question.numerator), value(question.denominator) if question.denominator else None
+
+
+def _own_figures(counts: Counts, questions: Collection[Question], *, seconds: float) -> dict[str, float]:
+    answers = {question.name: _answer_to(question, counts) for question in questions}
+    found = {name: (above, seconds if below is None else below) for name, (above, below) in answers.items()}
+    return {name: above / below for name, (above, below) in found.items() if below}
 
 
 def _requests(traffic: Traffic, numbers: NDArray[np.int64]) -> Counts:

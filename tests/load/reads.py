@@ -59,7 +59,9 @@ class Canned(FakeTelemetry):
             counts={target: {"v1": COUNTS, "v2": COUNTS} for target in targets}, missing={}, queries=()
         )
 
-    def series(self, target: Target, *, start: datetime, end: datetime, step_seconds: float) -> list[Series]:
+    def series(
+        self, target: Target, *, start: datetime, end: datetime, step_seconds: float, **_given: Any
+    ) -> list[Series]:
         times = [start.timestamp() + step_seconds * number for number in range(15)]
         points = [(at, 0.999) for at in times]
         return [Series(version, "success_ratio", points) for version in ("v1", "v2")]

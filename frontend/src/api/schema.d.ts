@@ -3589,7 +3589,11 @@ export interface components {
             matched: boolean;
             why: string;
         };
-        /** @description ``versions``: name -> figure -> points ``[epoch seconds, value]``, oldest first, gaps left out. */
+        /**
+         * @description ``versions``: name -> figure -> points ``[epoch seconds, value]``, oldest first, gaps left out.
+         *
+         *     The service's own metrics are figures by their name: numerator over denominator, or per second where there is none.
+         */
         Series: {
             step: number;
             versions: {

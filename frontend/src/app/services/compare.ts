@@ -83,12 +83,36 @@ export interface Judged {
 /** Every figure the service has, business figures first, in reading order. */
 export function compare(series: Series, names: Names, judged: Judged, words: Words, shown: Shown): ChartSpec[] {
   const requests = counted(series, names, words, shown)
-  return ALL.flatMap((figure) => {
+  const own = judged.metrics.filter((metric) => !ALL.some((figure) => figure === metric.name))
+  const charts = own.flatMap((metric) => ownChart(metric, linesOf(series, metric.name, names), words))
+  const usual = ALL.flatMap((figure) => {
     const lines = linesOf(series, figure, names)
     if (!lines.length && KPI_ORDER.includes(figure)) return []
     const chart = chartOf(figure, lines, judged, words)
     return [OF_REQUESTS.includes(figure) ? { ...chart, note: [chart.note, requests].filter(Boolean).join(' · ') } : chart]
   })
+  return [...charts, ...usual]
+}
+
+/** A metric that the service brought along by query templates: under its own title, in its own unit. */
+function ownChart(metric: Metric, lines: Line[], { t, f }: Words): ChartSpec[] {
+  if (!lines.length) return []
+  const ratio = metric.kind === 'ratio'
+  const per = metric.kind === 'count' || metric.kind === 'rate'
+  return [
+    {
+      key: metric.name,
+      title: metric.title || metric.name,
+      unit: ratio ? t(UNIT.ratio) : per ? t(UNIT.rate) : metric.unit,
+      lines,
+      limit: null,
+      ...(ratio ? { floor: 0, ceiling: 1 } : { floor: 0, zero: true }),
+      show: ratio ? (value) => f.ratio(value) : per ? show('rate', { t, f }) : (value) => `${f.digits(value, 0, 2)} ${metric.unit}`.trim(),
+      tick: (value, decimals) =>
+        ratio ? f.digits(value * 100, Math.max(0, decimals - 2), Math.max(0, decimals - 2)) : f.digits(value, 0, decimals),
+      note: t('figure.note.own'),
+    },
+  ]
 }
 
 /** How many requests the figures on show rest on, each version for itself: rates times the time they stand for. */

@@ -65,7 +65,7 @@ export function withGaps(points: Points, stepMs: number): Point[] {
 }
 
 /** The lines of one figure, stable first; a version without a single point has no line. */
-export function linesOf(series: Series, figure: Figure, names: Names): Line[] {
+export function linesOf(series: Series, figure: string, names: Names): Line[] {
   const roles = [
     { role: 'stable', name: names.stable },
     { role: 'candidate', name: names.candidate },

@@ -71,6 +71,18 @@ describe('charts', () => {
     const keys = ['payment_success_ratio', 'success_ratio', 'error_ratio', 'p50_ms', 'p95_ms', 'p99_ms', 'rps']
     expect(charts.map((chart) => chart.key)).toEqual(keys)
   })
+  test('a metric of the service’s own comes first, under its title and in its unit', () => {
+    const brought = seriesFromApi({ step: 15, versions: { v1: { basket: points(31.5), refunds: points(0.02) } } })
+    const metrics = [
+      metricFromApi({ id: 2, name: 'basket', title: 'Basket', kind: 'mean', unit: 'EUR' }),
+      metricFromApi({ id: 3, name: 'refunds', title: '', kind: 'ratio' }),
+      metricFromApi({ id: 4, name: 'unmeasured', title: 'Unmeasured', kind: 'count' }),
+    ]
+    const [basket, refunds, ...usual] = compare(brought, NAMES, { metrics, slowBeyondMs: null }, words, { from: 0, until: 30_000 })
+    expect([basket?.title, basket?.show(31.5), basket?.unit]).toEqual(['Basket', '31.5 EUR', 'EUR'])
+    expect([refunds?.title, refunds?.show(0.02)]).toEqual(['refunds', '2.00\u00a0%'])
+    expect(usual.some((chart) => chart.key === 'unmeasured')).toBe(false)
+  })
   test('the limit goes with the stable version by the metric’s margin', () => {
     const limit = charts.find((chart) => chart.key === 'success_ratio')?.limit
     expect(limit?.side).toBe('below')
