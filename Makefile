@@ -23,6 +23,7 @@ test: $(VENV)/.dev packages frontend $(MESSAGES).mo ## All suites; the last line
 	$(BIN)/pytest tests/e2e -q
 	$(BIN)/pytest tests/lab -q
 	$(BIN)/pytest tests/faults -q -n 2 --dist loadfile
+	$(BIN)/python -m tests.on_postgresql $(BIN)/pytest tests/faults/test_late_worker.py -q
 	$(BIN)/python -m tests.on_postgresql $(BIN)/pytest $(DATABASE_SUITES) -q -n 2 --dist loadfile
 	$(BIN)/pytest tests -q -n 2 --dist loadfile --ignore tests/e2e --ignore tests/lab --ignore tests/faults
 
@@ -32,7 +33,7 @@ bench: $(VENV)/.dev packages ## The figures of docs/benchmarks.md, written anew,
 bench-reads: $(VENV)/.dev packages ## Reads with a million rows; filling them takes ten minutes
 	$(BIN)/python -m tests.load reads
 
-soak: $(VENV)/.dev packages ## Twenty minutes of faults: every point at every step
+soak: $(VENV)/.dev packages ## An hour or more of faults: every point at every step, on both databases
 	$(BIN)/python -m tests.faults.soak
 
 mutations: $(VENV)/.dev packages ## Break each invariant in a copy of the tree and see a test fail

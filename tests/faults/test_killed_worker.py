@@ -21,7 +21,7 @@ from tests.faults.rig import Rig, running_rig
 pytestmark = [
     pytest.mark.faults,
     pytest.mark.enable_socket,
-    pytest.mark.timeout(3200 if EVERY_STEP else 700),
+    pytest.mark.timeout(10_800 if EVERY_STEP else 700),
 ]
 
 STAGES = ("shift:0", "shift:1", "promote", "bake:0", "roll_back")
@@ -63,7 +63,7 @@ def campaign(
         rig.until(
             lambda: not Rollout.objects.filter(pk__in=keys).exclude(state__in=sorted(FINISHED)).exists(),
             what="every rollout has ended",
-            seconds=3000 if EVERY_STEP else 600,
+            seconds=10_000 if EVERY_STEP else 600,
         )
         yield Campaign(rig=rig, rollouts=rollouts, kills=rig.kills)
 

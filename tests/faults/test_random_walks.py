@@ -33,7 +33,7 @@ from tests.faults.judge import check_now, step_of, weight_in
 from tests.faults.points import EVERY_STEP
 from tests.faults.walk import FAILURES, INTERRUPTIBLE, LEASE, Ended, Walk, calendar_of
 
-pytestmark = [pytest.mark.faults, pytest.mark.django_db, pytest.mark.timeout(3000 if EVERY_STEP else 400)]
+pytestmark = [pytest.mark.faults, pytest.mark.django_db, pytest.mark.timeout(10_800 if EVERY_STEP else 400)]
 
 HANDS = (Event.PAUSE, Event.RESUME, Event.ROLL_BACK, Event.PROMOTE, Event.REVOKE, Event.APPROVE)
 AFTER_DRIFT = (Event.RESTORE, Event.ADOPT, Event.RESUME)
