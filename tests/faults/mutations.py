@@ -136,6 +136,14 @@ MUTATIONS = (
         WRITES + "TestOverdue::test_a_first_step_is_not_begun_long_after_its_time",
     ),
     Mutation(
+        "I8",
+        "an approval begins however late",
+        "releases/flow/advance.py",
+        "wake=rollout.next_wake_up or clock(),",
+        "wake=clock(),",
+        WRITES + "TestOverdue::test_an_approval_that_nobody_looked_at_in_time_begins_with_a_person",
+    ),
+    Mutation(
         "I9",
         "no data is enough for plans with guards",
         "releases/domain/decision.py",

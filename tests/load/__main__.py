@@ -50,13 +50,13 @@ what else it did at the time.
 
 ## Beside Flagger and Argo Rollouts
 
-Neither publishes figures of its own cost. What their documentation says about how fast a bad release ends is this; the judge's
-figures are below, on traces with known faults.
+No figures of what either costs a cluster are known to us. What their documentation says about how fast a bad release ends is this;
+the judge's figures are below, on traces with known faults.
 
 | | a failing candidate is rolled back after | of a healthy one is said |
 |---|---|---|
 | Flagger | `threshold` failed checks, one each `interval`: 10 minutes in its own example (1m, 10) | nothing: each check compares with a fixed limit |
-| Argo Rollouts | more than `failureLimit` failed measurements, one each `interval`: 15 minutes in its own example (5m, 3) | nothing: as above |
+| Argo Rollouts | three failed measurements, one each `interval`, in its own example (5m, `failureLimit: 3`) | nothing: as above |
 | Weir | the first look at which the evidence suffices, one each plan's interval | at most 1 in 100 is rolled back, however long it is watched |
 
 Sources: [Flagger, how it works](https://github.com/fluxcd/flagger/blob/main/docs/gitbook/usage/how-it-works.md);
