@@ -47,6 +47,27 @@ def message_of(error: Exception) -> str:
     return given if isinstance(given, Sentence) else str(error)
 
 
+def parts_of(text: str) -> dict[str, object]:
+    """Return what a text is made of, as plain values for a JSON column; a text without parts stays whole."""
+    if not isinstance(text, Sentence):
+        return {"text": text}
+    params = {
+        name: parts_of(value) if isinstance(value, str) else value for name, value in text.params.items()
+    }
+    return {"template": text.template, "params": params}
+
+
+def sentence_of(parts: Mapping[str, object]) -> str:
+    """Read what ``parts_of`` wrote; nothing is an empty text."""
+    params = parts.get("params")
+    if not isinstance(params, Mapping):
+        return str(parts.get("text", ""))
+    values = {
+        name: sentence_of(value) if isinstance(value, Mapping) else value for name, value in params.items()
+    }
+    return Sentence(str(parts["template"]), **values)
+
+
 def listed(items: Iterable[str]) -> str:
     """Return the items with commas between them, each still to be translated; an empty text for none."""
     return reduce(_and, items, "")

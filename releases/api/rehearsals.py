@@ -80,6 +80,7 @@ class RehearsalSerializer(serializers.ModelSerializer[Rehearsal]):
 
     service = serializers.CharField(source="service.name")
     sentence = serializers.SerializerMethodField()
+    problem = serializers.SerializerMethodField()
     runs = serializers.SerializerMethodField()
     false_alarms = serializers.SerializerMethodField()
     windows = serializers.SerializerMethodField()
@@ -97,6 +98,9 @@ class RehearsalSerializer(serializers.ModelSerializer[Rehearsal]):
 
     def get_sentence(self, row: Rehearsal) -> str:
         return selectors.rehearsal_sentence(row)
+
+    def get_problem(self, row: Rehearsal) -> str:
+        return selectors.rehearsal_problem(row)
 
     def get_runs(self, row: Rehearsal) -> int | None:
         return _number(row, "runs")

@@ -13,6 +13,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
+from istio.sentence import message_of, parts_of
 from istio.telemetry import Counts, TelemetryError
 from releases.clock import Clock
 from releases.domain import BadPlan
@@ -115,6 +116,7 @@ def carry_out_rehearsal(rehearsal_id: int, *, clock: Clock) -> Rehearsal | None:
         rehearsal.state, rehearsal.progress = Rehearsal.State.DONE, 100
     except TelemetryError as error:
         rehearsal.state, rehearsal.problem = Rehearsal.State.FAILED, str(error)
+        rehearsal.problem_parts = parts_of(message_of(error))
     except TooShort:
         rehearsal.state = Rehearsal.State.FAILED
         rehearsal.problem = "too_short"

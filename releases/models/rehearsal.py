@@ -11,7 +11,7 @@ from services.models import Service
 
 
 class Rehearsal(models.Model):
-    """The row is the queue: beat looks for waiting ones. ``result`` is what ``flow.rehearse`` wrote, null until it is done.
+    """The row is the queue: beat looks for waiting ones. ``problem`` is English, ``problem_parts`` what a page says it from. ``result`` is what ``flow.rehearse`` wrote, null until it is done.
 
     ``plan_digest`` is of ``frozen_plan``: an approval page finds the rehearsal of the very plan it is about.
     """
@@ -34,6 +34,7 @@ class Rehearsal(models.Model):
     progress = models.PositiveSmallIntegerField(_("progress, %"), default=0)
     result = models.JSONField(_("result"), null=True)
     problem = models.TextField(_("problem"), blank=True)
+    problem_parts = models.JSONField(default=dict, blank=True)
     requested_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         models.PROTECT,

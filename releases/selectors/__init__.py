@@ -35,7 +35,13 @@ from releases.selectors.packs import (
 from releases.selectors.plans import may_keep_plan
 from releases.selectors.preview import Preview, StepPreview, preview
 from releases.selectors.readable import exportable_events, exports_whole_trail, readable_events
-from releases.selectors.rehearsals import blindness, rehearsal_of, rehearsal_sentence, rehearsals_of
+from releases.selectors.rehearsals import (
+    blindness,
+    rehearsal_of,
+    rehearsal_problem,
+    rehearsal_sentence,
+    rehearsals_of,
+)
 from releases.selectors.rows import (
     due_rollouts,
     emergencies,
@@ -123,6 +129,7 @@ __all__ = [
     "proposals_waiting_for",
     "readable_events",
     "rehearsal_of",
+    "rehearsal_problem",
     "rehearsal_sentence",
     "rehearsals_of",
     "reviews_overdue",

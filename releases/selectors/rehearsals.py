@@ -7,8 +7,12 @@ from typing import Any
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
+from istio.sentence import sentence_of
 from releases.domain.fingerprint import digest
 from releases.models import Rehearsal, Rollout
+from releases.said import said
+
+_TOO_SHORT = "too_short"
 
 
 def rehearsal_of(rollout: Rollout) -> Rehearsal | None:
@@ -21,12 +25,20 @@ def rehearsals_of(rollout: Rollout, *, among: QuerySet[Rehearsal]) -> QuerySet[R
     return among.filter(service=rollout.service_id, plan_digest=digest(rollout.frozen_plan))
 
 
+def rehearsal_problem(rehearsal: Rehearsal) -> str:
+    """Say in the reader's language what went wrong; empty if nothing did."""
+    if rehearsal.problem == _TOO_SHORT:
+        return _("The recorded past is too short to play this plan over it.")
+    return said(sentence_of(rehearsal.problem_parts)) if rehearsal.problem_parts else rehearsal.problem
+
+
 def rehearsal_sentence(rehearsal: Rehearsal) -> str:
     """Say what came out, or how far it is."""
     if rehearsal.state == Rehearsal.State.FAILED:
-        if rehearsal.problem == "too_short":
-            return _("The recorded past is too short to play this plan over it.")
-        return _("The rehearsal failed: %(problem)s") % {"problem": rehearsal.problem}
+        problem = rehearsal_problem(rehearsal)
+        if rehearsal.problem == _TOO_SHORT:
+            return problem
+        return _("The rehearsal failed: %(problem)s") % {"problem": problem}
     if rehearsal.result is None:
         return _("The plan is being played over the recorded past: %(progress)s %%.") % {
             "progress": rehearsal.progress

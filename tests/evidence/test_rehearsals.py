@@ -13,6 +13,7 @@ from django.test import Client
 from django.utils import timezone
 from rest_framework.test import APIClient
 
+from istio.sentence import Sentence
 from istio.telemetry import TelemetryUnreachable
 from releases import flow
 from releases.clock import database_now
@@ -121,6 +122,19 @@ def test_what_goes_wrong_is_said(world: World, client: APIClient) -> None:
     assert "it sleeps" in body["sentence"]
     assert ask(client, plan, window=300).json()["state"] == "failed"
     assert ask(client, plan, window=10).status_code == 400
+
+
+def test_what_went_wrong_is_said_in_the_reader_s_language(world: World, client: APIClient) -> None:
+    plan, server = plan_of(world), Sentence("Prometheus at {place}", place="p:9090")
+    late = Sentence("{server} took longer than {seconds} s.", server=server, seconds="5")
+    world.telemetry.fail_next(TelemetryUnreachable(late))
+
+    address = ask(client, plan, window=3600)["Location"]
+
+    assert client.get(address).json()["problem"] == "Prometheus at p:9090 took longer than 5 s."
+    told = client.get(address, headers={"accept-language": "zh-hans"}).json()
+    assert "p:9090" in told["problem"]
+    assert "took longer" not in told["problem"] + told["sentence"]
 
 
 def test_asking_is_audited_and_needs_a_role(world: World, client: APIClient) -> None:

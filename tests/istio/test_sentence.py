@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from istio.documents import BadSpec
-from istio.sentence import Sentence, listed, message_of
+from istio.sentence import Sentence, listed, message_of, parts_of, sentence_of
 
 ROOT = Path(__file__).resolve().parents[2]
 BROKEN = Sentence("{where} must be {kind}.", where="steps[0]", kind=Sentence("a list"))
@@ -97,3 +97,17 @@ def _told(node: ast.AST) -> ast.expr | None:
 def _is_ours(name: str) -> bool:
     """Whether it is no error of Python's, which tells of a mistake of ours; a bad template begins with its code."""
     return not hasattr(builtins, name) and name != "BadTemplate"
+
+
+def test_a_sentence_survives_a_json_column_with_the_sentences_in_it() -> None:
+    whole = Sentence(
+        "{server} took {seconds} s.", server=Sentence("Prometheus at {place}", place="p"), seconds=5
+    )
+
+    again = sentence_of(json.loads(json.dumps(parts_of(whole))))
+
+    assert again == whole == "Prometheus at p took 5 s."
+    assert isinstance(again, Sentence)
+    assert isinstance(again.params["server"], Sentence)
+    assert sentence_of(parts_of("plain")) == "plain"
+    assert sentence_of({}) == ""

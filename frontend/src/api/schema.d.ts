@@ -3304,7 +3304,7 @@ export interface components {
              */
             progress?: number;
             readonly sentence: string;
-            problem?: string;
+            readonly problem: string;
             readonly runs: number | null;
             readonly false_alarms: number | null;
             readonly windows: number | null;
