@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from django.db.models import Model
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
+from rest_framework.generics import GenericAPIView
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 from rest_framework.views import APIView
@@ -62,16 +63,15 @@ class MayCause(BasePermission):
         if not wanted:
             return True
         user = request.user
-        self.message = why_not(wanted[0], service=None)
         if not isinstance(user, User) or not may_any(user, wanted, concerned=()):
+            self.message = why_not(wanted[0], service=_service_of(view))
             return False
         return self._allows(user, wanted, service=_service_named(request))
 
     def has_object_permission(self, request: Request, view: APIView, obj: Model) -> bool:
         wanted = granted_by(view, request)
-        service = obj if isinstance(obj, Service) else getattr(obj, "service", None)
         user = request.user
-        return not wanted or not isinstance(user, User) or self._allows(user, wanted, service=service)
+        return not wanted or not isinstance(user, User) or self._allows(user, wanted, service=_home_of(obj))
 
     def _allows(self, user: User, wanted: Wanted, *, service: Service | None) -> bool:
         if service is None:
@@ -86,6 +86,20 @@ def granted_by(view: APIView, request: Request) -> Wanted:
         return ()
     grants: Mapping[str, Wanted] = getattr(view, "grants", {})
     return grants.get(getattr(view, "action", None) or (request.method or "").lower(), ())
+
+
+def _home_of(row: Model | None) -> Service | None:
+    """Return the service that a row is, or belongs to."""
+    home = row if isinstance(row, Service) else getattr(row, "service", None)
+    return home if isinstance(home, Service) else None
+
+
+def _service_of(view: APIView) -> Service | None:
+    """Return the service of the row that the path names, for the sentence that says where a role is missing."""
+    key = view.kwargs.get("pk")
+    if key is None or not isinstance(view, GenericAPIView):
+        return None
+    return _home_of(view.get_queryset().filter(pk=key).first())
 
 
 def _service_named(request: Request) -> Service | None:
