@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from releases import flow
 from releases.api.actors import actor_of
 from releases.api.base import Noun
-from releases.api.fields import MirrorJson, RuleJson, StickyJson, Text
+from releases.api.fields import Instant, MirrorJson, RuleJson, StickyJson, Text
 from releases.api.people import PersonSerializer
 from releases.api.references import Named
 from releases.api.rehearsals import RehearsalInput, RehearsalSerializer, asked
@@ -31,7 +31,7 @@ class StepSerializer(serializers.Serializer[Any]):
     gate = serializers.ChoiceField(
         choices=[gate.value for gate in Gate], required=False, default=Gate.AUTO.value
     )
-    not_before = serializers.DateTimeField(required=False, allow_null=True, default=None)
+    not_before = Instant(required=False, allow_null=True, default=None)
     rules = serializers.ListField(child=RuleJson(), required=False, default=list)
     sticky = StickyJson(required=False, allow_null=True, default=None)
     mirror = MirrorJson(required=False, allow_null=True, default=None)
