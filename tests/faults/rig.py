@@ -39,9 +39,15 @@ class Rig:
     """Servers that run, people, a plan, and as many services as a test asks for."""
 
     def __init__(
-        self, folder: Path, *, database: str, steps: Sequence[Mapping[str, int]], environ: Mapping[str, str]
+        self,
+        folder: Path,
+        *,
+        database: str,
+        steps: Sequence[Mapping[str, int]],
+        interval_seconds: int,
+        environ: Mapping[str, str],
     ) -> None:
-        self.folder, self._steps = folder, steps
+        self.folder, self._steps, self._interval_seconds = folder, steps, interval_seconds
         self.kubeapi = KubeApi(folder)
         self._workers: list[str] = []
         self._broker_port = _free_port()
@@ -74,7 +80,7 @@ class Rig:
         self._plan: RolloutPlan = flow.save_plan(
             name="short",
             steps=self._steps,
-            evidence={"policy": "guard", "interval_seconds": 1},
+            evidence={"policy": "guard", "interval_seconds": self._interval_seconds},
             by=actor(self.requester),
         )
         self.kubeapi.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}})
@@ -245,7 +251,11 @@ class Rig:
 
 @contextmanager
 def running_rig(
-    folder: Path, *, steps: Sequence[Mapping[str, int]] = STEPS, environ: Mapping[str, str] | None = None
+    folder: Path,
+    *,
+    steps: Sequence[Mapping[str, int]] = STEPS,
+    interval_seconds: int = 1,
+    environ: Mapping[str, str] | None = None,
 ) -> Iterator[Rig]:
     """Run a rig for the time of a ``with`` block; inside it the database is the rig's, the metrics are the worker's.
 
@@ -253,7 +263,9 @@ def running_rig(
     """
     check_programs()
     with rig_database(folder) as database, connections.use(telemetry=Following()):
-        rig = Rig(folder, database=database, steps=steps, environ=environ or {})
+        rig = Rig(
+            folder, database=database, steps=steps, interval_seconds=interval_seconds, environ=environ or {}
+        )
         os.environ[_KUBECONFIG] = rig.kubeapi.kubeconfig
         try:
             rig.start()

@@ -29,6 +29,7 @@ from tests.faults.rig import Rig, running_rig
 
 ROLLOUTS = 100
 BAKE_SECONDS = 90
+INTERVAL_SECONDS = 15
 LAST_BAKE_SECONDS = 3600
 WEIGHTS = (5, 20)
 PRODUCTION = {"WEIR_PULSE_SECONDS": "1", "WEIR_LEASE_SECONDS": "30", "WEIR_MESH_TIMEOUT_SECONDS": "10"}
@@ -78,7 +79,7 @@ def main(rollouts: int) -> bool:
     with (
         tempfile.TemporaryDirectory(prefix="weir-delay-") as folder,
         override_settings(PASSWORD_HASHERS=hashers, CACHES=memory),
-        running_rig(Path(folder), steps=steps, environ=PRODUCTION) as rig,
+        running_rig(Path(folder), steps=steps, interval_seconds=INTERVAL_SECONDS, environ=PRODUCTION) as rig,
     ):
         delays = sorted(delays_of(rig, rollouts=rollouts))
     p95 = statistics.quantiles(delays, n=20, method="inclusive")[-1]
