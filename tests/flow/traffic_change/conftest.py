@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from pytest_django.fixtures import Settings
@@ -13,8 +14,10 @@ from tests.admin.world import World
 
 
 @pytest.fixture
-def world(db: None, settings: Settings) -> Iterator[World]:
-    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+def world(db: None, settings: Settings, tmp_path: Path) -> Iterator[World]:
+    settings.CACHES = {
+        "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": str(tmp_path)}
+    }
     built = worlds.build()
     with connections.use(mesh=built.mesh, telemetry=built.telemetry):
         yield built
