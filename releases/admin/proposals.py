@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy
 from releases import flow, selectors
 from releases.admin.actor import actor_of, may
 from releases.admin.base import OperationsAdmin
+from releases.admin.proposed import as_table
 from releases.admin.widgets import MomentInput
 from releases.clock import database_now
 from releases.domain import BadPlan, DomainError
@@ -81,8 +82,7 @@ class ProposalAdmin(OperationsAdmin[Proposal]):
     readonly_fields = (
         "kind",
         "target",
-        "before",
-        "after",
+        "difference",
         "reason",
         "asked_by",
         "asked_at",
@@ -119,6 +119,10 @@ class ProposalAdmin(OperationsAdmin[Proposal]):
         title = _("Propose a standard change")
         context = {**self.admin_site.each_context(request), "title": title, "form": form, "opts": self.opts}
         return TemplateResponse(request, "releases/standard_form.html", context)
+
+    @admin.display(description=gettext_lazy("what would change"))
+    def difference(self, proposal: Proposal) -> SafeString | str:
+        return as_table(proposal)
 
     def has_change_permission(self, request: HttpRequest, obj: Proposal | None = None) -> bool:
         """Who may decide ``flow`` says, with the reason; what is decided is only read."""
