@@ -14,8 +14,9 @@ from django.utils.translation import gettext_lazy as _
 
 from releases.admin.widgets import MomentInput
 from releases.domain import BadPlan
+from releases.domain.evidence_policy import MAX_HOLD_BACK, EvidencePolicy
 from releases.domain.hold_back import HOLD_BACK
-from releases.domain.plan import MAX_HOLD_BACK, MAX_STEPS, EvidencePolicy
+from releases.domain.plan import MAX_STEPS
 from releases.models import PlanStep, RolloutPlan
 from releases.said import said_of
 

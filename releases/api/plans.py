@@ -18,7 +18,8 @@ from releases.api.fields import Instant, MirrorJson, RuleJson, StickyJson, Text
 from releases.api.people import PersonSerializer
 from releases.api.references import Named
 from releases.api.rehearsals import RehearsalInput, RehearsalSerializer, asked
-from releases.domain.plan import MAX_HOLD_BACK, EvidencePolicy, Gate, Strategy
+from releases.domain.evidence_policy import MAX_HOLD_BACK, EvidencePolicy
+from releases.domain.plan import Gate, Strategy
 from releases.domain.roles import Action
 from releases.models import RolloutPlan
 

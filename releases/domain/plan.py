@@ -6,18 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, TypeGuard, assert_never
+from typing import Any, assert_never
 
 from istio.documents import TrafficError
 from istio.sentence import Sentence, message_of
 from istio.traffic import TrafficSpec
 from releases.domain.errors import BadPlan
-from releases.domain.evidence.experiment import Rule
+from releases.domain.evidence_policy import EvidencePolicy
+from releases.domain.given import is_whole, known
 from releases.domain.growth import check_growth
 
 MAX_BAKE_SECONDS = 30 * 24 * 3600
 MAX_STEPS = 50
-MAX_HOLD_BACK = 50
 
 
 class Strategy(StrEnum):
@@ -34,81 +34,6 @@ class Gate(StrEnum):
 
     AUTO = "auto"
     MANUAL = "manual"
-
-
-@dataclass(frozen=True, slots=True)
-class EvidencePolicy:
-    """On what evidence a step may be left.
-
-    ``gate``: the evidence must suffice; ``guard``: time over, data present, no guard fired. ``wait_limit_seconds``
-    after the bake is over, ``when_unclear`` says what happens: ``hold`` for a person or ``roll_back``. ``experiment`` is the
-    rule of an A/B test (``releases.domain.evidence.experiment.Rule``), fixed before the start. ``hold_back`` percent stay on the
-    stable version during the last step, so that there is something to compare with until the promotion; 0 is none.
-    """
-
-    policy: str = "gate"
-    interval_seconds: int = 15
-    wait_limit_seconds: int = 3600
-    when_unclear: str = "hold"
-    experiment: Mapping[str, Any] | None = None
-    hold_back: int = 0
-
-    def __post_init__(self) -> None:
-        if self.policy not in {"gate", "guard"}:
-            raise BadPlan(
-                Sentence(
-                    "Evidence policy {policy} is not known; take gate or guard.", policy=repr(self.policy)
-                ),
-                field="evidence.policy",
-            )
-        if self.when_unclear not in {"hold", "roll_back"}:
-            raise BadPlan(
-                Sentence(
-                    "When unclear, a plan can hold or roll_back, not {when_unclear}.",
-                    when_unclear=repr(self.when_unclear),
-                ),
-                field="evidence.when_unclear",
-            )
-        if not _is_whole(self.interval_seconds) or not 1 <= self.interval_seconds <= 3600:
-            raise BadPlan(
-                Sentence("The evidence interval is a whole number of seconds from 1 to 3600."),
-                field="evidence.interval_seconds",
-            )
-        if not _is_whole(self.wait_limit_seconds) or not 0 <= self.wait_limit_seconds <= MAX_BAKE_SECONDS:
-            raise BadPlan(
-                Sentence("The wait limit is a whole number of seconds up to 30 days."),
-                field="evidence.wait_limit_seconds",
-            )
-        if not _is_whole(self.hold_back) or not 0 <= self.hold_back <= MAX_HOLD_BACK:
-            raise BadPlan(
-                Sentence("The hold-back is a whole percentage from 0 to {limit}.", limit=MAX_HOLD_BACK),
-                field="evidence.hold_back",
-            )
-        check_experiment(self.experiment)
-
-    @property
-    def experiment_rule(self) -> Rule:
-        """What decides an A/B test; without a word in the plan the defaults do."""
-        return Rule(**(self.experiment or {}))
-
-    def as_json(self) -> dict[str, Any]:
-        told: dict[str, Any] = {
-            "policy": self.policy,
-            "interval_seconds": self.interval_seconds,
-            "wait_limit_seconds": self.wait_limit_seconds,
-            "when_unclear": self.when_unclear,
-        }
-        # Only where there is one: plans without an experiment or a hold-back keep the fingerprint they always had.
-        if self.experiment:
-            told["experiment"] = dict(self.experiment)
-        if self.hold_back:
-            told["hold_back"] = self.hold_back
-        return told
-
-    @classmethod
-    def from_json(cls, given: Mapping[str, Any] | None) -> EvidencePolicy:
-        """Read the API's form; what is missing takes the default. Raises BadPlan."""
-        return cls(**_known(given or {}, names=cls.__slots__, where="evidence"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,9 +82,9 @@ class Step:
         """Read the API's form. Raises BadPlan naming the step."""
         where = f"steps[{position}]"
         names = ("weight", "bake_seconds", "gate", "not_before", "rules", "sticky", "mirror")
-        fields = _known(given, names=names, where=where)
+        fields = known(given, names=names, where=where)
         weight, bake = fields.get("weight"), fields.get("bake_seconds")
-        if not _is_whole(weight) or not 0 <= weight <= 100:
+        if not is_whole(weight) or not 0 <= weight <= 100:
             raise BadPlan(
                 Sentence(
                     "Step {step}: the weight is a whole number from 0 to 100, not {weight}.",
@@ -168,7 +93,7 @@ class Step:
                 ),
                 field=f"{where}.weight",
             )
-        if not _is_whole(bake) or not 1 <= bake <= MAX_BAKE_SECONDS:
+        if not is_whole(bake) or not 1 <= bake <= MAX_BAKE_SECONDS:
             raise BadPlan(
                 Sentence(
                     "Step {step}: the bake is a whole number of seconds from 1 to 30 days, not {bake}.",
@@ -251,27 +176,6 @@ def _with_rules(steps: Sequence[Step], *, evidence: EvidencePolicy) -> tuple[Ste
     return tuple(kept)
 
 
-def check_experiment(given: Mapping[str, Any] | None) -> None:
-    """Refuse a rule that could not decide. Raises BadPlan."""
-    if given is None:
-        return
-    where = "evidence.experiment"
-    rule = _known(given, names=tuple(Rule.__slots__), where=where)
-    if not isinstance(rule.get("kpi", ""), str):
-        raise BadPlan(Sentence("The KPI of an experiment is a name."), field=f"{where}.kpi")
-    for name, low, high in (("minimum_effect", 0, 10), ("maximum_seconds", 1, MAX_BAKE_SECONDS)):
-        value = rule.get(name, low)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-            raise BadPlan(
-                Sentence(
-                    "{name} of an experiment is a number from {low} to {high}.", name=name, low=low, high=high
-                ),
-                field=f"{where}.{name}",
-            )
-    if rule.get("on_tie", "stable") not in {"stable", "candidate"}:
-        raise BadPlan(Sentence("On a tie the stable or the candidate version wins."), field=f"{where}.on_tie")
-
-
 def check_plan(plan: Plan) -> None:
     """Refuse what could only fail later. Raises BadPlan."""
     check_growth([step.traffic for step in plan.carried_out().steps])
@@ -321,29 +225,6 @@ def _check_strategy(plan: Plan) -> None:
                 )
         case _:
             assert_never(plan.strategy)
-
-
-def _known(given: Mapping[str, Any], *, names: Sequence[str], where: str) -> dict[str, Any]:
-    if not isinstance(given, Mapping):
-        raise BadPlan(
-            Sentence("{where} is an object, not {kind}.", where=where, kind=type(given).__name__), field=where
-        )
-    unknown = sorted(set(given) - set(names))
-    if unknown:
-        raise BadPlan(
-            Sentence(
-                "{where} does not know {unknown}; it knows {known}.",
-                where=where,
-                unknown=", ".join(map(str, unknown)),
-                known=", ".join(names),
-            ),
-            field=where,
-        )
-    return dict(given)
-
-
-def _is_whole(value: object) -> TypeGuard[int]:
-    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _gate(value: object) -> Gate:

@@ -11,7 +11,8 @@ from rest_framework.test import APIClient
 from releases.domain import BadPlan
 from releases.domain.evidence import Moments
 from releases.domain.evidence.experiment import Arm, Choice, Experiment, Rule, findings, half_width, observed
-from releases.domain.plan import EvidencePolicy, Plan
+from releases.domain.evidence_policy import EvidencePolicy
+from releases.domain.plan import Plan
 from releases.domain.states import State
 from releases.flow.recompute import is_reproduced
 from releases.sentences import why
