@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from functools import reduce
 from types import MappingProxyType
-from typing import Self
+from typing import Any, Self
 
 
 class Sentence(str):
@@ -51,10 +51,14 @@ def parts_of(text: str) -> dict[str, object]:
     """Return what a text is made of, as plain values for a JSON column; a text without parts stays whole."""
     if not isinstance(text, Sentence):
         return {"text": text}
-    params = {
-        name: parts_of(value) if isinstance(value, str) else value for name, value in text.params.items()
-    }
-    return {"template": text.template, "params": params}
+    return {"template": text.template, "params": {name: _part(value) for name, value in text.params.items()}}
+
+
+def _part(value: object) -> object:
+    """A number stays one; what is no JSON is its text."""
+    if value is None or isinstance(value, int | float):
+        return value
+    return parts_of(value if isinstance(value, str) else str(value))
 
 
 def sentence_of(parts: Mapping[str, object]) -> str:
@@ -66,6 +70,31 @@ def sentence_of(parts: Mapping[str, object]) -> str:
         name: sentence_of(value) if isinstance(value, Mapping) else value for name, value in params.items()
     }
     return Sentence(str(parts["template"]), **values)
+
+
+def with_parts(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values for a JSON column: a Sentence as its English text, and what it is made of under ``<name>_parts``."""
+    parts = {
+        f"{name}_parts": parts_of(value) for name, value in params.items() if isinstance(value, Sentence)
+    }
+    plain = {name: str(value) if isinstance(value, Sentence) else value for name, value in params.items()}
+    return {**plain, **parts}
+
+
+def from_parts(params: Mapping[str, Any], name: str) -> str:
+    """Read a text that ``with_parts`` wrote; one that was stored without its parts, or over those of another, is as it is."""
+    text, parts = str(params.get(name) or ""), params.get(f"{name}_parts")
+    whole = sentence_of(parts) if isinstance(parts, Mapping) else text
+    return whole if whole == text else text
+
+
+def in_a_row(items: Iterable[str]) -> str:
+    """Return the sentences one after the other, each still to be translated; an empty text for none."""
+    return reduce(_then, items, "")
+
+
+def _then(before: str, item: str) -> str:
+    return Sentence("{before} {item}", before=before, item=item) if before else item
 
 
 def listed(items: Iterable[str]) -> str:

@@ -15,10 +15,12 @@ from django.utils.translation import gettext as _
 from istio.documents import AmbiguousRoutes, TrafficError
 from istio.mesh import VIRTUAL_SERVICE, Manifest
 from istio.routes import is_managed, sections_of
+from istio.sentence import from_parts
 from istio.weights import weights_of
 from releases.about import kind_word
 from releases.domain.reasons import Reason
 from releases.models import AuditEvent, Proposal, Rollout, Verdict
+from releases.said import said
 from releases.verdicts import judgement_sentence
 from services.models import Service
 
@@ -30,11 +32,11 @@ def why(rollout: Rollout) -> str:
 
 def reason_sentence(code: str, *, params: Mapping[str, Any]) -> str:
     """Say one reason code with its figures; the problem it names, if any, follows."""
-    said = _reasons(get_language())
-    template = said.get(f"{code}:{params.get('by')}") or said.get(code)
+    sentences = _reasons(get_language())
+    template = sentences.get(f"{code}:{params.get('by')}") or sentences.get(code)
     sentence = template % _Params(params) if template else ""
-    problem = params.get("problem")
-    return f"{sentence} {problem}".strip() if problem and str(problem) not in sentence else sentence
+    problem = said(from_parts(params, "problem"))
+    return f"{sentence} {problem}".strip() if problem not in sentence else sentence
 
 
 def verdict_sentence(verdict: Verdict) -> str:
@@ -48,9 +50,9 @@ def audit_sentence(event: AuditEvent) -> str:
     after = event.after if isinstance(event.after, dict) else {}
     if event.action == "mesh_write":
         return _written(event, document=after)
-    said = _actions(get_language())
+    acts = _actions(get_language())
     done = (
-        said.get(f"{event.action}:{after.get('accepted')}") or said.get(event.action) or _done_to_a_row(event)
+        acts.get(f"{event.action}:{after.get('accepted')}") or acts.get(event.action) or _done_to_a_row(event)
     )
     text = done % _Params(
         {
@@ -92,11 +94,11 @@ def _proposed(verb: str, *, kind: Proposal.Kind, event: AuditEvent) -> str:
         "withdrawn": _("Took the proposal back: %(kind)s (%(target)s)"),
     }
     after = event.after if isinstance(event.after, dict) else {}
-    said = templates.get(verb, "%(kind)s (%(target)s)") % {
+    text = templates.get(verb, "%(kind)s (%(target)s)") % {
         "kind": kind.label,
         "target": after.get("target") or event.object_id,
     }
-    return said.replace("%", "%%")
+    return text.replace("%", "%%")
 
 
 def _written(event: AuditEvent, *, document: Mapping[str, Any]) -> str:
@@ -135,8 +137,8 @@ class _Params(dict[str, Any]):
     a value is missing."""
 
     def __missing__(self, key: str) -> str:
-        said = judgement_sentence(str(self.get("code")), self) if key == "sentence" else ""
-        return said or "-"
+        judged = judgement_sentence(str(self.get("code")), self) if key == "sentence" else ""
+        return judged or "-"
 
     def __getitem__(self, key: str) -> Any:
         value = super().__getitem__(key)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from istio.mesh import Manifest
+from istio.sentence import Sentence, listed
 from services.models import Version
 
 
@@ -41,8 +42,10 @@ def runs_image(deployments: Sequence[Manifest], *, selector: Mapping[str, str], 
     wrong = [item for item in mine if not _same_image(image_of(item), version.image)]
     if not wrong:
         return ""
-    names = ", ".join(f"{item['metadata']['name']} runs {image_of(item)}" for item in wrong)
-    return f"{names}; registered is {version.image}"
+    running = listed(
+        Sentence("{name} runs {image}", name=item["metadata"]["name"], image=image_of(item)) for item in wrong
+    )
+    return Sentence("{running}; registered is {image}", running=running, image=version.image)
 
 
 def _pod_labels(deployment: Manifest) -> dict[str, str]:

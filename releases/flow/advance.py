@@ -17,6 +17,7 @@ from django.db import transaction
 
 from istio.documents import TrafficError
 from istio.mesh import Conflict, MeshError, Rejected, Unreachable
+from istio.sentence import message_of
 from releases.clock import Clock
 from releases.domain import LostRace
 from releases.domain.actor import Actor
@@ -89,7 +90,7 @@ def advance(rollout_id: int, *, clock: Clock, by: Actor) -> Action | None:
         refused = isinstance(error, Rejected)
         reason = Reason.MESH_REFUSED if refused else Reason.MESH_UNREACHABLE
         asked = error.retry_after_seconds if isinstance(error, Unreachable) else None
-        note_problem(rollout, reason=reason, detail=str(error), at=clock(), asked=asked)
+        note_problem(rollout, reason=reason, detail=message_of(error), at=clock(), asked=asked)
     except Exception as error:
         logger.exception("%s: the pass failed", rollout)
         detail = f"{type(error).__name__}: {error}"
@@ -123,7 +124,7 @@ def carry_out(rollout: Rollout, action: Action, *, by: Actor, clock: Clock) -> N
     except NotYet as not_yet:
         note(rollout, reason=not_yet.reason, params=not_yet.params, wake=clock() + LOOK_AGAIN)
     except TrafficError as error:
-        params = {"problem": str(error), "code": error.code}
+        params = {"problem": message_of(error), "code": error.code}
         pause(
             rollout,
             by=by,
@@ -155,7 +156,7 @@ def _carry_out(rollout: Rollout, action: Action, *, by: Actor, clock: Clock) -> 
         case RollBack(reason=reason, params=params):
             _roll_back(rollout, reason=reason, params=params, by=by, clock=clock)
         case Hold(reason=Reason.APPROVAL_VOID, params=params):
-            void(rollout, problem=str(params["problem"]), by=by, clock=clock)
+            void(rollout, problem=params["problem"], by=by, clock=clock)
         case Hold(reason=reason, params=params):
             pause(rollout, by=by, event=Event.PAUSE, reason=reason, params=params, clock=clock)
         case _:

@@ -9,6 +9,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from istio.documents import TrafficError
+from istio.sentence import Sentence, listed, message_of
 from releases.clock import Clock, database_now
 from releases.domain import BadPlan, Stale
 from releases.domain.actor import Actor
@@ -156,25 +157,27 @@ def approval_problem(rollout: Rollout) -> str:
     The content is rendered again from the stored baseline and hashed, so that nothing that changed in between is trusted.
     """
     if rollout.baseline is None:
-        return _("there is no baseline to render from")
+        return Sentence("there is no baseline to render from")
     try:
         now = fingerprint_of(rollout, baseline=rollout.baseline)
     except TrafficError as error:
-        return str(error)
+        return message_of(error)
     if now != rollout.fingerprint:
-        return _("the content is %(now)s and no longer the approved %(then)s") % {
-            "now": shown(now),
-            "then": shown(rollout.fingerprint),
-        }
+        return Sentence(
+            "the content is {now} and no longer the approved {then}",
+            now=shown(now),
+            then=shown(rollout.fingerprint),
+        )
     if is_exempt(rollout, now=database_now()):
         return ""
     found = standing_of(rollout)
     if not found.full:
-        return _("%(count)d of %(needed)d approvals count; missing: %(missing)s") % {
-            "count": found.count,
-            "needed": found.needed,
-            "missing": ", ".join(found.missing),
-        }
+        return Sentence(
+            "{count} of {needed} approvals count; missing: {missing}",
+            count=found.count,
+            needed=found.needed,
+            missing=listed(found.missing),
+        )
     return ""
 
 

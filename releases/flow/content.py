@@ -9,6 +9,7 @@ from istio.documents import TrafficError
 from istio.marks import without_weir
 from istio.mesh import Manifest
 from istio.restoring import with_routes_of
+from istio.sentence import message_of, with_parts
 from istio.traffic import TrafficSpec, cleaned, owned_part, render, with_subset
 from releases.domain.fingerprint import digest
 from releases.flow.quorum import terms_of
@@ -78,7 +79,7 @@ def owned_parts(document: Manifest, *, rollout: Rollout | TrafficChange) -> Any:
     try:
         return owned_part(document, **pair_of(rollout))
     except TrafficError as error:
-        return {"problem": str(error), "code": error.code}
+        return with_parts({"problem": message_of(error), "code": error.code})
 
 
 def pair_of(rollout: Rollout | TrafficChange) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from istio.checks import Finding, Severity
 from istio.documents import WEIR_ANNOTATION, TrafficError, annotations_of
 from istio.marks import FENCE, with_annotations
 from istio.mesh import Manifest, MeshError
-from istio.sentence import message_of
+from istio.sentence import Sentence, message_of
 from istio.traffic import TrafficSpec
 from istio.weights import weights_of
 from releases.clock import Clock
@@ -33,7 +33,7 @@ from releases.flow.move import change, move
 from releases.flow.request import void_votes
 from releases.flow.waiting import wait_for_lease
 from releases.models import Rollout
-from releases.said import said_of
+from releases.said import said, said_of
 from services.connections import mesh_of
 
 _TELL_TRIES = 20
@@ -82,7 +82,7 @@ def _check_forward(rollout: Rollout, *, clock: Clock) -> None:
     problem = problem or closed_sentence(rollout.service, now=clock(), rollout=rollout)
     if problem:
         text = _("What Weir last wrote gives the candidate more than the mesh does now: %(problem)s")
-        raise IllegalMove(text % {"problem": problem})
+        raise IllegalMove(text % {"problem": said(problem)})
 
 
 def _tell_restored(
@@ -162,7 +162,7 @@ def adopt(rollout: Rollout, *, by: Actor, why: str, clock: Clock) -> None:
             by=by,
             why=why,
             reason=Reason.APPROVAL_VOID,
-            params={"problem": _("it was adopted from the mesh, which nobody has approved yet")},
+            params={"problem": Sentence("it was adopted from the mesh, which nobody has approved yet")},
             wake=clock(),
             drift=None,
             baseline=baseline,

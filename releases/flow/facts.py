@@ -7,6 +7,7 @@ from typing import Any
 
 from django.conf import settings
 
+from istio.sentence import from_parts
 from istio.telemetry import Missing
 from releases.domain.confirmation import contradiction
 from releases.domain.decision import Facts, Run
@@ -35,7 +36,7 @@ def facts_of(rollout: Rollout, *, now: datetime) -> Facts:
         promote_requested=rollout.promote_requested,
         gates_passed=rollout.gates_passed,
         approval_problem=None,
-        version_problem=rollout.version_problem,
+        version_problem=from_parts(vars(rollout), "version_problem"),
         calendar=opening_of(rollout, now=now),
         due_at=rollout.next_wake_up,
         grace=timedelta(seconds=settings.STEP_GRACE_SECONDS),

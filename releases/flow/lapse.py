@@ -34,7 +34,7 @@ def void(rollout: Rollout, *, problem: str, by: Actor, clock: Clock) -> None:
     columns: dict[str, Any] = {}
     fingerprint = _fingerprint_now(rollout)
     if fingerprint != rollout.fingerprint:
-        void_votes(rollout, by=by, why=problem)
+        void_votes(rollout, by=by, why=str(problem))
         columns["fingerprint"] = fingerprint
     pause(
         rollout,

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from istio.mesh import DEPLOYMENT, SERVICE, VIRTUAL_SERVICE, Manifest
+from istio.sentence import with_parts
 from istio.traffic import has_drifted
 from releases.flow.checking import KINDS, Surroundings
 from releases.flow.content import owned_parts, pair_of
@@ -24,16 +25,14 @@ _SHARED_SECONDS = 5
 
 
 def look_at_mesh(rollout: Rollout, *, now: datetime) -> dict[str, Any]:
-    """Return the columns ``drift`` and ``version_problem`` as the mesh is now. Raises MeshError."""
+    """Return the columns ``drift`` and ``version_problem``, with its parts, as the mesh is now. Raises MeshError."""
     service = rollout.service
     around = {kind: shared_list(service, kind, now=now) for kind in (VIRTUAL_SERVICE, SERVICE, DEPLOYMENT)}
     live = _named(around[VIRTUAL_SERVICE], service.virtual_service)
     if live is None or drift_of(rollout, live=live):
         live = mesh_of(service.cluster).get(service.virtual_service_ref)
-    return {
-        "drift": drift_of(rollout, live=live),
-        "version_problem": version_problem(rollout, around=around),
-    }
+    problem = version_problem(rollout, around=around)
+    return {"drift": drift_of(rollout, live=live), **with_parts({"version_problem": problem})}
 
 
 def shared_surroundings(service: Service, *, now: datetime) -> Surroundings:

@@ -11,6 +11,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F, Q
 from django.utils.translation import gettext as _
 
+from istio.sentence import with_parts
 from releases.domain import IllegalMove, LostRace
 from releases.domain.actor import Actor
 from releases.domain.reasons import Reason
@@ -41,13 +42,13 @@ def move(
     ``to`` keeps the state for an event that has not its full effect yet (a vote before the quorum). Raises IllegalMove,
     LostRace when the row changed since it was read.
     """
-    before = State(rollout.state)
+    before, stored = State(rollout.state), with_parts(params or {})
     reached = to or target(before, event)
     target(before, event)
     fields = {
         "state": reached.value,
         "reason_code": str(reason),
-        "reason_params": dict(params or {}),
+        "reason_params": stored,
         "next_wake_up": wake,
         "leased_until": None,
         **columns,
@@ -61,7 +62,7 @@ def move(
                 obj=rollout,
                 why=why,
                 before={"state": before.value},
-                after={"state": reached.value, "reason": str(reason), **(params or {}), **(after or {})},
+                after={"state": reached.value, "reason": str(reason), **stored, **(after or {})},
             )
             if is_told:
                 notify(rollout, told)
@@ -85,7 +86,7 @@ def note(
     """Say why the rollout is where it is and when it is looked at again, and give the lease back. No state changes."""
     fields = {
         "reason_code": str(reason),
-        "reason_params": dict(params or {}),
+        "reason_params": with_parts(params or {}),
         "next_wake_up": wake,
         "leased_until": None,
         **columns,

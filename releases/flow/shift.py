@@ -14,6 +14,7 @@ from typing import Any
 from istio.checks import Severity
 from istio.marks import annotated
 from istio.mesh import DESTINATION_RULE, Manifest, Mesh
+from istio.sentence import Sentence, in_a_row, with_parts
 from releases.clock import Clock
 from releases.domain.actor import Actor
 from releases.domain.decision import next_look
@@ -117,11 +118,17 @@ def prepare(
     """Look at everything a larger weight relies on: image, checks, subset. Raises Held, NotYet, LostRace, MeshError."""
     around = shared_surroundings(rollout.service, now=clock())
     if problem := version_problem(rollout, around=around):
-        raise Held(Reason.VERSION_CHANGED, params={"problem": problem}, columns={"version_problem": problem})
+        columns = with_parts({"version_problem": problem})
+        raise Held(Reason.VERSION_CHANGED, params={"problem": problem}, columns=columns)
     findings = findings_about(rollout, virtual_service=document, weight=weight, surroundings=around)
-    blocking = [f"{item.code}: {item.message}" for item in findings if item.severity is Severity.ERROR]
+    blocking = [
+        Sentence("{code}: {message}", code=item.code, message=item.message)
+        for item in findings
+        if item.severity is Severity.ERROR
+    ]
     if blocking:
-        raise NotYet(Reason.WAITING_FOR_CHECKS, params={"step": position, "problem": " ".join(blocking[:3])})
+        problem = in_a_row(blocking[:3])
+        raise NotYet(Reason.WAITING_FOR_CHECKS, params={"step": position, "problem": problem})
     ensure_subset(rollout, around=around, mesh=mesh, by=by, clock=clock)
 
 

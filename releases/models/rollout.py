@@ -37,6 +37,7 @@ class Rollout(models.Model):
     as they were when it was submitted, ``last_written`` the VirtualService as Weir last wrote it, ``writing`` a write that
     was begun and not yet acknowledged (``flow.mesh_write``). ``next_wake_up`` is null while the worker has nothing to do
     with the row. ``reason_code`` and ``reason_params`` explain to people where it is; the engine reads neither.
+    ``version_problem`` says in English what is wrong with the image, its parts what a page says it from.
     ``gates_passed`` counts the steps whose manual gate a person has opened. ``figures_resolution_seconds`` says how coarse its
     snapshots are by now: 0 as measured, then minutes, then hours (``flow.thin``).
     """
@@ -64,6 +65,7 @@ class Rollout(models.Model):
     promote_requested = models.BooleanField(default=False)
     gates_passed = models.PositiveSmallIntegerField(default=0)
     version_problem = models.TextField(blank=True)
+    version_problem_parts = models.JSONField(default=dict, blank=True)
 
     requested_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="rollouts", verbose_name=_("requested by")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from istio.difference import three_way
+from istio.sentence import from_parts
+from releases.said import said
 
 
 def drift_seen(drift: dict[str, Any] | None) -> dict[str, Any] | None:
@@ -25,6 +27,8 @@ def drift_seen(drift: dict[str, Any] | None) -> dict[str, Any] | None:
 
 def _by_destination(part: dict[str, Any]) -> dict[str, Any]:
     """Name base routes and weights as people do; ``owned_part`` keeps them in the order in which they are compared."""
+    if "problem" in part:
+        return {"problem": said(from_parts(part, "problem")), "code": part.get("code", "")}
     return {
         key: [_named(item) for item in value] if isinstance(value, list) else value
         for key, value in part.items()

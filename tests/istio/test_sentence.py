@@ -8,12 +8,21 @@ import copy
 import json
 import pickle
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 
 from istio.documents import BadSpec
-from istio.sentence import Sentence, listed, message_of, parts_of, sentence_of
+from istio.sentence import (
+    Sentence,
+    from_parts,
+    in_a_row,
+    listed,
+    message_of,
+    parts_of,
+    sentence_of,
+    with_parts,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 BROKEN = Sentence("{where} must be {kind}.", where="steps[0]", kind=Sentence("a list"))
@@ -111,3 +120,28 @@ def test_a_sentence_survives_a_json_column_with_the_sentences_in_it() -> None:
     assert isinstance(again.params["server"], Sentence)
     assert sentence_of(parts_of("plain")) == "plain"
     assert sentence_of({}) == ""
+
+
+def test_values_for_a_json_column_keep_the_english_text_and_its_parts() -> None:
+    problem = in_a_row([Sentence("{ref} is away.", ref=PurePosixPath("a/b")), "Look at it."])
+
+    stored = json.loads(json.dumps(with_parts({"step": 2, "problem": problem})))
+
+    assert (stored["step"], stored["problem"]) == (2, "a/b is away. Look at it.")
+    assert isinstance(from_parts(stored, "problem"), Sentence)
+    assert from_parts(stored, "problem") == problem
+    assert with_parts({"step": 2, "problem": "plain"}) == {"step": 2, "problem": "plain"}
+
+
+@pytest.mark.parametrize(
+    ("stored", "text"),
+    [
+        ({}, ""),
+        ({"problem": None}, ""),
+        ({"problem": "from before"}, "from before"),
+        ({"problem": "another", "problem_parts": parts_of(BROKEN)}, "another"),
+    ],
+)
+def test_a_text_without_its_own_parts_is_read_as_it_is(stored: dict[str, object], text: str) -> None:
+    assert from_parts(stored, "problem") == text
+    assert not isinstance(from_parts(stored, "problem"), Sentence)
