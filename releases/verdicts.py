@@ -32,6 +32,7 @@ def metric_label(metric: str, *, edge_ms: float | None = None) -> str:
         "baseline": _("Errors against the stable version's past"),
         "latency": _("Mean latency"),
         "dwell": _("Dwell time"),
+        "conversion": _("Conversion"),
     }
     return labels.get(metric, metric)
 

@@ -46,6 +46,7 @@ class KpiSerializer(serializers.Serializer[Any]):
     """Means of both versions, and the difference B - A with an interval that holds at every look together."""
 
     name = serializers.CharField()
+    title = serializers.CharField(help_text="The name in the reader's language.")
     a = serializers.FloatField(allow_null=True)
     b = serializers.FloatField(allow_null=True)
     count_a = serializers.FloatField()

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from releases.models import Rollout, Verdict
 from releases.sentences import verdict_sentence
+from releases.verdicts import metric_label
 
 POINTS = 120
 """So many moments of an interval are shown, evenly chosen, the newest among them."""
@@ -82,6 +83,7 @@ def _kpi(kpi: Mapping[str, Any], history: Iterable[tuple[Any, Mapping[str, Any]]
         if one["name"] == kpi["name"] and one["interval"]
     ]
     plain = {name: kpi[name] for name in ("name", "a", "b", "count_a", "count_b", "difference")}
+    plain["title"] = metric_label(kpi["name"])
     return {**plain, "low": interval.get("low"), "high": interval.get("high"), "over_time": over_time}
 
 

@@ -11,6 +11,7 @@ from istio.sentence import sentence_of
 from releases.domain.fingerprint import digest
 from releases.models import Rehearsal, Rollout
 from releases.said import said
+from releases.templatetags.weir import span
 
 _TOO_SHORT = "too_short"
 
@@ -44,9 +45,9 @@ def rehearsal_sentence(rehearsal: Rehearsal) -> str:
             "progress": rehearsal.progress
         }
     result: dict[str, Any] = rehearsal.result
-    said = _("In %(runs)s rehearsals over %(hours)s h of the past the judge cried wolf %(alarms)s times.") % {
+    said = _("False alarms in %(runs)s rehearsals over %(past)s of the past: %(alarms)s.") % {
         "runs": result["runs"],
-        "hours": f"{result['windows'] * result['interval_seconds'] / 3600:.1f}",
+        "past": span(result["windows"] * result["interval_seconds"]),
         "alarms": result["false_alarms"],
     }
     return f"{said} {blindness(rehearsal)}".strip()

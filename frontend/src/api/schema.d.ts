@@ -2422,6 +2422,8 @@ export interface components {
         /** @description Means of both versions, and the difference B - A with an interval that holds at every look together. */
         Kpi: {
             name: string;
+            /** @description The name in the reader's language. */
+            title: string;
             /** Format: double */
             a: number | null;
             /** Format: double */

@@ -44,6 +44,7 @@ export function experimentFromApi(row: ExperimentRow) {
     },
     kpis: row.kpis.map((kpi) => ({
       name: kpi.name,
+      title: kpi.title,
       a: kpi.a,
       b: kpi.b,
       counts: { a: kpi.count_a, b: kpi.count_b },

@@ -24,8 +24,30 @@ const ROW = {
   rule: { kpi: 'conversion', minimum_effect: 0.02, maximum_seconds: 86_400, on_tie: 'stable' as const },
   assignment: { stable: 10_000, candidate: 9_900, declared: 0.5, share: 0.4975, low: 0.49, high: 0.505, is_sound: true },
   kpis: [
-    { name: 'conversion', a: 0.05, b: 0.06, count_a: 10_000, count_b: 9_900, difference: 0.01, low: 0.002, high: 0.018, over_time: over },
-    { name: 'dwell', a: 14, b: 13.5, count_a: 3_000, count_b: 2_900, difference: -0.5, low: -1.2, high: 0.2, over_time: [] },
+    {
+      name: 'conversion',
+      title: 'Conversion',
+      a: 0.05,
+      b: 0.06,
+      count_a: 10_000,
+      count_b: 9_900,
+      difference: 0.01,
+      low: 0.002,
+      high: 0.018,
+      over_time: over,
+    },
+    {
+      name: 'dwell',
+      title: 'Dwell time',
+      a: 14,
+      b: 13.5,
+      count_a: 3_000,
+      count_b: 2_900,
+      difference: -0.5,
+      low: -1.2,
+      high: 0.2,
+      over_time: [],
+    },
   ],
 }
 
