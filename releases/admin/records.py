@@ -240,6 +240,7 @@ class VerdictAdmin(RecordAdmin[Verdict]):
         "sentence",
         "exact_time",
         "rule",
+        "judge_version",
         "metric",
         "reason_code",
         "numbers_text",

@@ -48,7 +48,7 @@ from releases.flow.notify import remind
 from releases.flow.perform import check_first, perform
 from releases.flow.plans import Owners, delete_plan, save_plan
 from releases.flow.raw_changes import record_raw_changes
-from releases.flow.recompute import is_reproduced
+from releases.flow.recompute import Again, said_again
 from releases.flow.record import record_refusal
 from releases.flow.rehearse import ask_rehearsal, carry_out_rehearsal, due_rehearsals, is_short, rehearsed_now
 from releases.flow.request import create, edit
@@ -83,6 +83,7 @@ from releases.flow.verify import verify_chain
 
 __all__ = [
     "SHORTEST_REASON",
+    "Again",
     "Asked",
     "Owners",
     "Report",
@@ -128,7 +129,6 @@ __all__ = [
     "go_back",
     "guarded",
     "import_freezes",
-    "is_reproduced",
     "is_short",
     "issue_token",
     "lift_freeze",
@@ -156,6 +156,7 @@ __all__ = [
     "revoke_standard",
     "revoke_token",
     "rollouts_to_thin",
+    "said_again",
     "save_access",
     "save_catalogue",
     "save_holiday",

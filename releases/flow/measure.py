@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from django.db import transaction
 
 from istio.telemetry import Counts, Missing, Reading, TelemetryError
+from releases.domain.evidence import JUDGE_VERSION
 from releases.domain.evidence.scrape import counts_as_json
 from releases.domain.fingerprint import digest
 from releases.flow.judging import RULE, Observed, effective_weight, memory_of, observe
@@ -18,7 +19,8 @@ from releases.models import JudgeMemory, MetricSnapshot, Rollout, StepRun, Verdi
 from services.connections import telemetry_of
 
 LOOKS_BETWEEN_STATES = 20
-"""The judge's memory is stored with every so many verdicts, and with each that says something else than the one before."""
+"""The judge's memory is stored with every so many verdicts, and with each that says something else than the one before or
+is the first by another version of the judge."""
 _SHOWN_SNAPSHOTS = 60
 
 
@@ -132,6 +134,7 @@ def _keep(rollout: Rollout, snapshot: MetricSnapshot, *, memory: JudgeMemory, se
         last is None
         or last.step != snapshot.step
         or last.outcome != seen.outcome.value
+        or last.judge_version != JUDGE_VERSION
         or memory.looks % LOOKS_BETWEEN_STATES == 0
     )
     Verdict.objects.create(
@@ -141,6 +144,7 @@ def _keep(rollout: Rollout, snapshot: MetricSnapshot, *, memory: JudgeMemory, se
         outcome=seen.outcome.value,
         metric=seen.metric,
         rule=RULE,
+        judge_version=JUDGE_VERSION,
         reason_code=seen.code,
         numbers=seen.numbers,
         settings=memory.settings,

@@ -82,8 +82,8 @@ class Verdict(models.Model):
     """What the judge said, with everything needed to say it again: rule, settings, range, numbers.
 
     ``state_before`` is the judge's memory before this look. It is kept at every change and every few looks in between:
-    ``flow.recompute`` goes back to the nearest one and shows the judge the stored snapshots from there on. ``shadow``: nothing
-    was done by it.
+    ``flow.recompute`` goes back to the nearest one and shows the judge the stored snapshots from there on. ``judge_version`` is
+    0 where it was not noted yet. ``shadow``: nothing was done by it.
     """
 
     class Outcome(models.TextChoices):
@@ -98,6 +98,7 @@ class Verdict(models.Model):
     outcome = models.CharField(_("outcome"), max_length=15, choices=Outcome.choices)
     metric = models.CharField(_("metric"), max_length=63, blank=True)
     rule = models.CharField(_("rule"), max_length=63)
+    judge_version = models.PositiveSmallIntegerField(_("version of the judge"), default=0)
     reason_code = models.CharField(_("reason code"), max_length=40)
     numbers = models.JSONField(_("numbers"), default=dict)
     settings = models.JSONField(_("settings"), default=dict)

@@ -14,7 +14,7 @@ from releases.domain.evidence.experiment import Arm, Choice, Experiment, Rule, f
 from releases.domain.evidence_policy import EvidencePolicy
 from releases.domain.plan import Plan
 from releases.domain.states import State
-from releases.flow.recompute import is_reproduced
+from releases.flow.recompute import Again, said_again
 from releases.sentences import why
 from tests.api.conftest import World, secret_of
 from tests.evidence.conftest import GUARD, Begin, Story
@@ -40,7 +40,7 @@ def test_the_better_version_is_promoted(begin: Begin, world: World) -> None:
     assert story.rollout.state == State.COMPLETED, why(story.rollout)
     world.service.refresh_from_db()
     assert world.service.stable == world.v2
-    assert all(is_reproduced(verdict) for verdict in story.rollout.verdicts.all())
+    assert all(said_again(verdict) is Again.SAME for verdict in story.rollout.verdicts.all())
 
 
 def test_the_worse_version_is_discarded(begin: Begin) -> None:
@@ -71,7 +71,7 @@ def test_a_broken_assignment_voids_the_experiment_loudly(begin: Begin) -> None:
     failed = story.rollout.verdicts.filter(outcome="fail").latest("at")
     assert failed.reason_code == "experiment_void"
     assert "void" in why(story.rollout)
-    assert is_reproduced(failed)
+    assert said_again(failed) is Again.SAME
 
 
 def test_the_api_tells_where_an_experiment_stands(begin: Begin, world: World) -> None:

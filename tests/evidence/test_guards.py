@@ -10,7 +10,7 @@ import pytest
 from django.utils.translation import override
 
 from releases.domain.states import State
-from releases.flow.recompute import is_reproduced, recomputed
+from releases.flow.recompute import Again, recomputed, said_again
 from releases.models import AuditEvent, Calibration, JudgeMemory, MetricSnapshot, Verdict
 from releases.sentences import audit_sentence, verdict_sentence, why
 from services.models import Metric, Service
@@ -34,7 +34,7 @@ def test_a_healthy_candidate_is_promoted_and_every_verdict_can_be_said_again(beg
     verdicts = list(story.rollout.verdicts.all())
     assert len(verdicts) > 18
     assert not [verdict for verdict in verdicts if verdict.outcome == Verdict.Outcome.FAIL]
-    assert all(is_reproduced(verdict) for verdict in verdicts)
+    assert all(said_again(verdict) is Again.SAME for verdict in verdicts)
     assert sum(verdict.state_before is not None for verdict in verdicts) < len(verdicts) / 2
 
 
@@ -43,13 +43,13 @@ def test_a_number_changed_afterwards_is_not_said_again(begin: Begin) -> None:
     story.run(until=lambda story: story.rollout.snapshots.count() > 5)
     verdict = story.rollout.verdicts.order_by("-at").first()
     assert verdict is not None
-    assert is_reproduced(verdict)
+    assert said_again(verdict) is Again.SAME
     snapshot = MetricSnapshot.objects.get(rollout=story.rollout, at=verdict.at)
     assert snapshot.stable is not None
     snapshot.stable = {**snapshot.stable, "errors": snapshot.stable["errors"] + 1}
     snapshot.save()
 
-    assert not is_reproduced(verdict)
+    assert said_again(verdict) is Again.DIFFERENT
 
 
 def test_a_memory_changed_afterwards_does_not_follow_from_the_one_before(begin: Begin) -> None:
@@ -57,14 +57,14 @@ def test_a_memory_changed_afterwards_does_not_follow_from_the_one_before(begin: 
     story.run(until=lambda story: story.rollout.verdicts.exclude(state_before=None).count() > 2)
     remembered = story.rollout.verdicts.exclude(state_before=None).order_by("-at").first()
     assert remembered is not None
-    assert is_reproduced(remembered)
+    assert said_again(remembered) is Again.SAME
     state = remembered.state_before
     assert state is not None
     remembered.state_before = {**state, "requests": [state["requests"][0] + 1, state["requests"][1]]}
     remembered.save()
     remembered.numbers = recomputed(remembered)
 
-    assert not is_reproduced(remembered)
+    assert said_again(remembered) is Again.DIFFERENT
 
 
 def test_a_bad_candidate_is_rolled_back_with_numbers_in_both_languages(begin: Begin) -> None:
@@ -89,7 +89,7 @@ def test_a_bad_candidate_is_rolled_back_with_numbers_in_both_languages(begin: Be
     event = AuditEvent.objects.get(rollout=story.rollout, action="roll_back")
     with override("en"):
         assert sentence in audit_sentence(event)
-    assert is_reproduced(verdict)
+    assert said_again(verdict) is Again.SAME
 
 
 def test_a_brown_out_of_both_versions_rolls_nothing_back(begin: Begin) -> None:
@@ -181,7 +181,7 @@ def test_windows_nobody_looked_at_are_read_afterwards(begin: Begin) -> None:
     ends = list(story.rollout.snapshots.order_by("at").values_list("at", flat=True))
     assert {(b - a).total_seconds() for a, b in itertools.pairwise(ends)} == {15.0}
     assert len(ends) >= 7
-    assert all(is_reproduced(verdict) for verdict in story.rollout.verdicts.all())
+    assert all(said_again(verdict) is Again.SAME for verdict in story.rollout.verdicts.all())
 
 
 @pytest.mark.parametrize("services", [1, 3])

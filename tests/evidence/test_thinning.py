@@ -15,7 +15,7 @@ from rest_framework.test import APIClient
 from releases import flow, selectors
 from releases.domain.states import Event, State
 from releases.flow.measured import as_measured, packed
-from releases.flow.recompute import is_reproduced
+from releases.flow.recompute import Again, said_again
 from releases.models import AuditEvent, MetricSnapshot, Rollout, SnapshotPack
 from tests.api.conftest import World, actor_for, bearer
 from tests.evidence.conftest import WORKER, Begin, Story
@@ -62,7 +62,7 @@ def test_every_verdict_is_recomputed_after_as_before(completed: Story, ages: lis
         thin(completed, after=age)
     assert completed.rollout.snapshots.count() < before
     assert len(verdicts) > 12
-    assert all(is_reproduced(verdict) for verdict in verdicts)
+    assert all(said_again(verdict) is Again.SAME for verdict in verdicts)
     assert [verdict.numbers for verdict in completed.rollout.verdicts.all()] == numbers
     assert [(row.at, row.stable, row.candidate) for row in as_measured(completed.rollout)] == measured
 
@@ -73,7 +73,7 @@ def test_a_pack_that_was_changed_is_seen(completed: Story) -> None:
     snapshots = [row for row in as_measured(completed.rollout) if row.at > pack.until - timedelta(hours=1)]
     snapshots[0].candidate["errors"] += 50  # type: ignore[index]  # counts are a mapping
     SnapshotPack.objects.filter(pk=pack.pk).update(packed=packed(snapshots))
-    assert not all(is_reproduced(verdict) for verdict in completed.rollout.verdicts.all())
+    assert not all(said_again(verdict) is Again.SAME for verdict in completed.rollout.verdicts.all())
 
 
 def test_requests_and_seconds_are_neither_lost_nor_made_up(completed: Story) -> None:
@@ -131,7 +131,7 @@ def test_a_run_takes_its_share_and_the_next_goes_on(
     assert all(done.rows_before <= 5 for done in shares)
     assert sum(done.rollouts for done in shares) == 1
     assert sum(done.packed for done in shares) == completed.rollout.verdicts.count()
-    assert all(is_reproduced(verdict) for verdict in completed.rollout.verdicts.all())
+    assert all(said_again(verdict) is Again.SAME for verdict in completed.rollout.verdicts.all())
 
 
 def test_a_run_that_breaks_loses_nothing(completed: Story, monkeypatch: pytest.MonkeyPatch) -> None:

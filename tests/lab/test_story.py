@@ -77,7 +77,7 @@ def test_the_story_ends_well(weir: RunningLab, portal: Portal) -> None:
     again = weir.manage("recompute_verdicts")
     assert again.returncode == 0, again.stdout + again.stderr
     assert int(again.stdout.split()[0]) >= 10
-    assert again.stdout.rstrip().endswith("verdicts recomputed, 0 differ.")
+    assert again.stdout.rstrip().endswith("verdicts recomputed, 0 judged by an earlier version, 0 differ.")
     product = weir.live("virtualservice", "product")["spec"]["http"][-1]["route"]
     assert {one["destination"]["subset"]: one.get("weight", 100) for one in product}[candidate] == 100
 

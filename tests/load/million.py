@@ -155,9 +155,9 @@ def _snapshots(*, count: int, longest: Rollout) -> None:
             )
         cursor.execute(
             """
-            INSERT INTO releases_verdict (rollout_id, step, at, outcome, metric, rule, reason_code, numbers, settings, shadow,
-                                          snapshots_hash)
-            SELECT rollout_id, step, at, 'inconclusive', '', 'evidence', 'wait', %s::jsonb, '{}'::jsonb, false, ''
+            INSERT INTO releases_verdict (rollout_id, step, at, outcome, metric, rule, judge_version, reason_code, numbers,
+                                          settings, shadow, snapshots_hash)
+            SELECT rollout_id, step, at, 'inconclusive', '', 'evidence', 0, 'wait', %s::jsonb, '{}'::jsonb, false, ''
             FROM releases_metricsnapshot WHERE id %% %s = 0 ORDER BY id
             """,
             [json.dumps(numbers), round(1 / VERDICTS_PER_SNAPSHOT)],

@@ -25,8 +25,10 @@ from releases.domain.evidence.settings import (
     with_metrics,
 )
 from releases.domain.evidence.state import PlannedStep, State
+from releases.domain.evidence.version import JUDGE_VERSION
 
 __all__ = [
+    "JUDGE_VERSION",
     "NOTHING",
     "CountRule",
     "Decision",

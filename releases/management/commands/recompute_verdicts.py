@@ -1,4 +1,4 @@
-"""Say stored verdicts again from their stored numbers: exit code 0 if every one comes out as it was stored."""
+"""Say stored verdicts again from their stored numbers: exit code 1 if the judge that made one says something else now."""
 
 from __future__ import annotations
 
@@ -22,11 +22,15 @@ class Command(BaseCommand):
         if options["rollout"]:
             verdicts = verdicts.filter(rollout=options["rollout"])
         differing: list[str] = []
-        number = 0
+        number = earlier = 0
         for verdict in verdicts.iterator():
             number += 1
-            if not flow.is_reproduced(verdict):
+            again = flow.said_again(verdict)
+            earlier += again is flow.Again.EARLIER
+            if again is flow.Again.DIFFERENT:
                 differing.append(f"{verdict.rollout} {verdict.at.isoformat()} {verdict.outcome}")
-        self.stdout.write(f"{number} verdicts recomputed, {len(differing)} differ.")
+        self.stdout.write(
+            f"{number} verdicts recomputed, {earlier} judged by an earlier version, {len(differing)} differ."
+        )
         if differing:
             raise CommandError("\n".join(differing))
