@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from playwright.sync_api import Browser
 
@@ -19,7 +18,6 @@ from tests.lab.lab import REPOSITORY, RunningLab, running_lab, until
 
 ARTEFACTS = REPOSITORY / "tests" / "artefacts"
 SHOPPERS_PER_SECOND = "60"
-MEASURED_SECONDS = 20
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -60,15 +58,9 @@ def portal(lab: RunningLab) -> Iterator[Portal]:
 
     Nobody may ask for a release of a service that is not measured, so the shoppers of a new lab come first.
     """
-    until(lambda: _is_measured(lab.facts["prometheus"]), what="the shop is measured", seconds=60)
+    until(lab.is_measured, what="the shop is measured", seconds=60)
     with Portal(lab.facts) as portal:
         yield portal
-
-
-def _is_measured(prometheus: str) -> bool:
-    query = {"query": f"count(istio_requests_total offset {MEASURED_SECONDS}s)"}
-    answer = httpx.get(f"{prometheus}/api/v1/query", params=query, trust_env=False).json()
-    return bool(answer["data"]["result"])
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.e2e.portal import Portal
-from tests.lab.lab import REPOSITORY, RunningLab, running_lab
+from tests.lab.lab import REPOSITORY, RunningLab, running_lab, until
 
 SHOP = REPOSITORY / "deploy" / "kubernetes" / "shop"
 
@@ -29,8 +29,9 @@ def lab(one_lab: RunningLab) -> Iterator[RunningLab]:
 
 @pytest.fixture(scope="session")
 def weir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLab]:
-    """Return a ready lab with a portal and shoppers."""
+    """Return a ready lab with a portal and shoppers who have been measured, whichever story comes first."""
     with running_lab(tmp_path_factory.mktemp("weir"), portal=True) as lab:
+        until(lab.is_measured, what="the shop is measured", seconds=60)
         yield lab
 
 

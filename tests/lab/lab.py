@@ -22,6 +22,7 @@ from deploy.lab.load.survey import count_versions
 REPOSITORY = Path(__file__).parents[2]
 KUBECTL = Path(sys.executable).with_name("kubectl")
 START_SECONDS = 180.0
+MEASURED_SECONDS = 20
 DEADLINE_SECONDS = 15.0
 
 
@@ -113,6 +114,12 @@ class RunningLab:
                 self.facts["mesh"], service="product", requests=requests, path="/products", headers=headers
             )
         )
+
+    def is_measured(self) -> bool:
+        """Whether Prometheus has counted the shop's requests for a while: before that nobody may ask for a release."""
+        query = {"query": f"count(istio_requests_total offset {MEASURED_SECONDS}s)"}
+        answer = httpx.get(f"{self.facts['prometheus']}/api/v1/query", params=query, trust_env=False).json()
+        return bool(answer["data"]["result"])
 
     def stop(self) -> int:
         """End the lab as Ctrl-C does and return the exit code."""
