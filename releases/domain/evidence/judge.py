@@ -19,7 +19,7 @@ from releases.domain.evidence.look import NOTHING, Look, Tally
 from releases.domain.evidence.progress import Opening, opening_of
 from releases.domain.evidence.settings import Settings
 from releases.domain.evidence.state import PlannedStep, State
-from releases.domain.evidence.weighing import WHOLE, count_rules, learn, share_pairs, weigh
+from releases.domain.evidence.weighing import WHOLE, count_rules, learn, share_pairs, splits, weigh
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +51,11 @@ class Judge:
         return self._concluded(state)
 
     def _silent(self, state: State, look: Look, stable: Tally) -> State:
-        """A candidate nobody mentions while the stable version has traffic may get none: only the sample ratio can say."""
-        if state.in_step <= 1:
+        """A candidate nobody mentions while the stable version has traffic may get none: only the sample ratio can say.
+
+        Not where rules or user ids choose: then nobody whom they choose may have come by.
+        """
+        if state.in_step <= 1 or not splits(state):
             return state
         rules, counts = count_rules(self.settings), dict(state.counts)
         for name, pair in share_pairs(look.weight, stable=stable, candidate=NOTHING).items():

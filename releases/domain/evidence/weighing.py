@@ -75,7 +75,7 @@ def pairs_of(
     pairs = _ratio_pairs(stable, candidate, settings=settings)
     if _is_warm(state, settings):
         pairs |= _slow_pairs(state, stable, candidate)
-    if state.in_step > 1 and _splits(state):
+    if state.in_step > 1 and splits(state):
         pairs |= share_pairs(look.weight, stable=stable, candidate=candidate)
     if look.weight >= WHOLE:
         pairs["baseline"] = _baseline_pair(state.counts["errors"].background, candidate)
@@ -166,6 +166,7 @@ def _with_edges(state: State, stable: Tally) -> State:
     return replace(state, edges=edges, counts=counts, latency={})
 
 
-def _splits(state: State) -> bool:
+def splits(state: State) -> bool:
+    """Say whether the step gives the candidate a random share of the requests, so that the sample ratio means something."""
     steps = state.steps
     return state.step is None or state.step >= len(steps) or steps[state.step].splits

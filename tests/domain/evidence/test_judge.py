@@ -307,3 +307,18 @@ def test_a_service_s_metrics_share_the_weight_of_the_budget() -> None:
     many = [rule.weight for rule in none.ratios] + [rule.weight for rule in none.means]
     assert sum(singles) + sum(many) == pytest.approx(1.0)
     assert none.ratios[0].weight == pytest.approx(0.40 / 0.75)
+
+
+@pytest.mark.parametrize(("splits", "is_asked"), [(True, True), (False, False)])
+def test_silence_of_a_candidate_is_evidence_only_where_requests_are_split_at_random(
+    splits: bool, is_asked: bool
+) -> None:
+    """Where rules or user ids choose, it may be that nobody whom they choose came by."""
+    judge = Judge(ERRORS_ONLY)
+    state = judge.start([replace(step, splits=splits) for step in STEPS])
+    for one in [*before(), *[replace(look(), candidate=None)] * 40]:
+        state, judgement = judge.observe(state, one)
+
+    share = next(metric for metric in judgement.metrics if metric.metric == "sample_ratio_low")
+    assert (share.log_e > math.log(100)) == is_asked
+    assert (judgement.decision is Decision.ROLL_BACK) == is_asked

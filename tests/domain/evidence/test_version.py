@@ -76,6 +76,29 @@ PINNED: Mapping[int, Mapping[str, str]] = {
         "nothing arrives": "08c90a340fd83516",
         "double arrives": "e5aab233c4c3b942",
         "no data in between": "3484f2dea37ad3ad",
+        "chosen users": "a6854133bb67246a",
+        "nobody is chosen": "ed01aadc67127242",
+        "nobody is heard of": "ed01aadc67127242",
+        "conversion": "2642649824ea8219",
+        "another measure": "005426b16c8f3327",
+    },
+    2: {
+        "alike": "7beb96b30924b257",
+        "few requests": "844700020791e947",
+        "errors": "63e219b79aefc5f8",
+        "slow": "01970dae6447b5c8",
+        "payments": "85c79393a9291bf1",
+        "dwell": "2c0c2517f8e43e98",
+        "both in trouble": "1ec8819076caeaf5",
+        "clumps": "9e5e3c306d297bac",
+        "own metrics": "81b137fa05fba848",
+        "every two seconds": "2f00836079f76f77",
+        "nothing arrives": "08c90a340fd83516",
+        "double arrives": "e5aab233c4c3b942",
+        "no data in between": "3484f2dea37ad3ad",
+        "chosen users": "a6854133bb67246a",
+        "nobody is chosen": "98c8d3e67c85be70",
+        "nobody is heard of": "ed01aadc67127242",
         "conversion": "2642649824ea8219",
         "another measure": "005426b16c8f3327",
     },
@@ -136,9 +159,11 @@ def broken(told: Sequence[Look]) -> list[Look]:
     return spoilt
 
 
-def judged(told: Sequence[Look], *, settings: Settings) -> list[dict[str, Any]]:
+def judged(
+    told: Sequence[Look], *, settings: Settings, steps: Sequence[PlannedStep] = STEPS
+) -> list[dict[str, Any]]:
     judge = Judge(settings)
-    state, said = judge.start(STEPS), []
+    state, said = judge.start(steps), []
     for look in told:
         state, judgement = judge.observe(state, look)
         said.append(judgement.as_json() | {"decision": judgement.decision.value})
@@ -169,6 +194,11 @@ def outcomes() -> dict[str, str]:
     said["nothing arrives"] = judged(looks(TABLE["alike"], seconds=15, arrives=0.0), settings=plain)
     said["double arrives"] = judged(looks(TABLE["alike"], seconds=15, arrives=1.9), settings=plain)
     said["no data in between"] = judged(broken(looks(TABLE["alike"], seconds=15)), settings=plain)
+    chosen, silent = [replace(step, splits=False) for step in STEPS], looks(TABLE["alike"], seconds=15)
+    said["chosen users"] = judged(silent, settings=plain, steps=chosen)
+    silent[_LEARNING:] = [replace(look, candidate=None) for look in silent[_LEARNING:]]
+    said["nobody is chosen"] = judged(silent, settings=plain, steps=chosen)
+    said["nobody is heard of"] = judged(silent, settings=plain)
     said["conversion"] = compared("conversion")
     said["another measure"] = compared("dwell")
     return {name: digest_of(value) for name, value in said.items()}
