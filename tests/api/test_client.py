@@ -9,7 +9,8 @@ from dataclasses import replace
 import pytest
 from pytest_django.live_server_helper import LiveServer
 
-from releases import client, flow
+from releases import flow
+from releases.ci import weir
 from releases.domain.states import Event
 from releases.models import Rollout
 from services.connections import use
@@ -29,17 +30,17 @@ def run(world: World, live_server: LiveServer, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("LC_ALL", "C.UTF-8")
 
     def go(*arguments: str, meanwhile: Callable[[], object] = lambda: None) -> tuple[int, str]:
-        real = client.Weir
+        real = weir.Weir
 
         def pause(_seconds: float) -> None:
             meanwhile()
 
-        def hurried(url: str, token: str) -> client.Weir:
+        def hurried(url: str, token: str) -> weir.Weir:
             return replace(real(url, token), sleep=pause)
 
-        monkeypatch.setattr(client, "Weir", hurried)
+        monkeypatch.setattr(weir, "Weir", hurried)
         out = io.StringIO()
-        return client.main(["--url", live_server.url, *arguments], out=out), out.getvalue()
+        return weir.main(["--url", live_server.url, *arguments], out=out), out.getvalue()
 
     with use(mesh=world.mesh, telemetry=world.telemetry):
         yield go
@@ -109,10 +110,10 @@ def test_a_portal_that_is_away_is_tried_again(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pauses: list[float] = []
-    away = client.Weir("http://127.0.0.1:9", "secret", sleep=pauses.append)
-    with pytest.raises(client.ClientError, match="does not answer"):
+    away = weir.Weir("http://127.0.0.1:9", "secret", sleep=pauses.append)
+    with pytest.raises(weir.ClientError, match="does not answer"):
         away.get("me/")
-    assert pauses == list(client.PAUSES_SECONDS)
+    assert pauses == list(weir.PAUSES_SECONDS)
 
 
 def test_without_a_token_nothing_is_asked(
@@ -120,7 +121,7 @@ def test_without_a_token_nothing_is_asked(
 ) -> None:
     monkeypatch.delenv("WEIR_TOKEN", raising=False)
     monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8")
-    assert client.main(["--url", "http://127.0.0.1:9", "wait", "1"]) == 2
+    assert weir.main(["--url", "http://127.0.0.1:9", "wait", "1"]) == 2
     assert "WEIR_TOKEN" in capsys.readouterr().err
 
 
@@ -137,4 +138,4 @@ def test_the_bar_shows_the_weight(state: str, written: int, shown: str) -> None:
         "number": "R-1", "state": state, "state_label": state, "why": "", "current_step": 0,
         "steps": [{"written": written}, {"written": None}],
     }  # fmt: skip
-    assert shown in client.progress_line(rollout)
+    assert shown in weir.progress_line(rollout)

@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from django.core.management.base import BaseCommand
 
-from releases import client
+from releases.ci import weir
 
 
 class Command(BaseCommand):
@@ -16,4 +16,4 @@ class Command(BaseCommand):
 
     def run_from_argv(self, argv: list[str]) -> NoReturn:
         """Hand the arguments on as they are: the client has a parser and exit codes of its own."""
-        sys.exit(client.main(argv[2:], prog=" ".join(argv[:2])))
+        sys.exit(weir.main(argv[2:], prog=" ".join(argv[:2])))

@@ -1,6 +1,6 @@
 """Weir for CI: register a version, ask for a rollout, wait for its end. One file, nothing but Python's standard library.
 
-Run it as ``python manage.py weir``, or copy it into a pipeline and run it as ``python client.py``. It speaks the REST API as the
+Run it as ``python manage.py weir``, or copy it into a pipeline and run it as ``python weir.py``. It speaks the REST API as the
 person whose token is in ``WEIR_TOKEN``, and ends with 0: completed, 1: rolled back, rejected or otherwise not released, 2: an error,
 a time-out among them.
 """
