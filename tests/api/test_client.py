@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import io
+import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from pytest_django.live_server_helper import LiveServer
 
 from releases import flow
 from releases.ci import weir
-from releases.domain.states import Event
+from releases.domain.states import FINISHED, Event
 from releases.models import Rollout
 from services.connections import use
 from services.models import Version
@@ -94,9 +98,9 @@ def test_a_wait_that_is_too_long_ends_with_2(
     ("arguments", "why"),
     [
         (["register", "nothing", "v1", "--image", "x"], "There is no service nothing."),
-        (["request", "order", "v9", "--plan", "two steps", *WORDS], "has no version v9"),
+        (["request", "order", "v9", "--plan", "two steps", *WORDS], "has no version v9; register it first"),
         (["request", "order", "v2", "--plan", "nothing", *WORDS], "There is no plan nothing."),
-        (["wait", "999999"], "404"),
+        (["wait", "999999"], "There is no rollout R-999999."),
     ],
 )
 def test_what_is_not_there_is_named(
@@ -104,6 +108,130 @@ def test_what_is_not_there_is_named(
 ) -> None:
     assert run(*arguments)[0] == 2
     assert why in capsys.readouterr().err
+
+
+def test_every_end_of_a_rollout_ends_the_wait() -> None:
+    assert {state.value for state in FINISHED} == weir.GOOD_ENDS | weir.BAD_ENDS
+
+
+def test_a_request_that_is_not_submitted_names_the_draft_it_leaves(
+    run: Run, world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    live = pending(world)
+    assert run("request", "order", "v2", "--plan", "two steps", *WORDS)[0] == 2
+    left = Rollout.objects.exclude(pk=live.pk).get()
+    said = capsys.readouterr().err
+    assert f"already has a live rollout, R-{live.pk}" in said
+    assert f"R-{left.pk} stays a draft: http://" in said
+
+
+@pytest.mark.parametrize("arguments", [["wait", "abc"], ["wait", "1", "--timeout", "-4"], ["wait", "1", "--timeout", "nan"], ["request"]])  # fmt: skip
+def test_a_command_line_that_is_not_understood_is_no_rollback(run: Run, arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        run(*arguments)
+    assert end.value.code == 2
+
+
+@pytest.mark.parametrize("url", ["", "weir.example.com", "file:///etc/hosts"])
+def test_an_address_that_is_none_is_said_at_once(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert weir.main(["--url", url, "wait", "1"]) == 2
+    assert "http://" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("locale", "words"),
+    [("C.UTF-8", ["usage: ", "options", "exit codes"]), ("zh_CN.UTF-8", ["用法：", "选项", "退出码"])],
+)
+@pytest.mark.parametrize("command", ["", "register", "request", "wait"])
+def test_the_help_speaks_the_language_of_the_terminal(
+    command: str, locale: str, words: list[str],
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.setenv("LC_ALL", locale)
+    with pytest.raises(SystemExit) as end:
+        weir.main([*filter(None, [command]), "--help"])
+    said = capsys.readouterr().out
+    assert end.value.code == 0
+    assert all(word in said for word in words)
+    assert said.count(words[0]) == 1
+
+
+def test_without_a_command_the_help_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    assert weir.main([]) == 2
+    assert "register" in capsys.readouterr().err
+
+
+def test_the_script_runs_where_it_stands() -> None:
+    """Beside modules that are called as the standard library's are, it would not even start."""
+    script = Path(weir.__file__)
+    run = subprocess.run([sys.executable, script, "--help"], capture_output=True, check=False, timeout=60)
+    assert run.returncode == 0, run.stderr
+
+
+def test_a_wait_that_is_left_says_that_the_rollout_goes_on(
+    run: Run, world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rollout = pending(world)
+
+    def leave() -> None:
+        raise KeyboardInterrupt
+
+    assert run("wait", f"R-{rollout.pk}", meanwhile=leave)[0] == 2
+    assert f"R-{rollout.pk} goes on by itself: http://" in capsys.readouterr().err
+
+
+class _Restarted:
+    """A portal that is away for so many seconds of its own clock, and then answers that the rollout is completed."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, away_seconds: float) -> None:
+        self.now = 0.0
+        self.away_seconds = away_seconds
+        monkeypatch.setattr(weir.urllib.request, "urlopen", self.answer)
+        self.seen = weir.Weir("http://weir.example.com", "secret", sleep=self.sleep, clock=lambda: self.now)
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+    def answer(self, _request: object, **_options: object) -> io.BytesIO:
+        if self.now < self.away_seconds:
+            raise ConnectionRefusedError("nobody listens")
+        said = {"number": "R-7", "state": "completed", "state_label": "completed", "why": "", "current_step": None, "steps": []}  # fmt: skip
+        return io.BytesIO(json.dumps(said).encode())
+
+
+def test_a_portal_that_is_restarted_does_not_end_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
+    out = io.StringIO()
+    portal = _Restarted(monkeypatch, away_seconds=300)
+    assert weir.follow(portal.seen, 7, seconds=0, out=out) == 0
+    away, done = out.getvalue().splitlines()
+    assert "does not answer" in away
+    assert "completed" in done
+
+
+def test_a_portal_that_stays_away_ends_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    portal = _Restarted(monkeypatch, away_seconds=float("inf"))
+    with pytest.raises(weir.Away):
+        weir.follow(portal.seen, 7, seconds=0, out=io.StringIO())
+    assert weir.AWAY_SECONDS < portal.now < weir.AWAY_SECONDS + 60
+
+
+@pytest.mark.parametrize("answer", [b"[]", b"{}", b'"hello"'])
+def test_an_answer_of_something_else_is_no_rollback(
+    answer: bytes, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("WEIR_TOKEN", "secret")
+    monkeypatch.setattr(weir.urllib.request, "urlopen", lambda *_given, **_options: io.BytesIO(answer))
+    assert weir.main(["--url", "http://weir.example.com", "wait", "7"]) == 2
+    assert "http://weir.example.com" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("line", "columns", "fits"),
+    [("R-7 running", 5, "R-7 r"), ("R-7 运行中", 7, "R-7 运"), ("R-7", 80, "R-7")],
+)
+def test_a_line_is_cut_by_the_width_of_its_characters(line: str, columns: int, fits: str) -> None:
+    assert weir.cut(line, columns=columns) == fits
 
 
 def test_a_portal_that_is_away_is_tried_again(
