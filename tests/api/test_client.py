@@ -186,7 +186,7 @@ class _Restarted:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *, away_seconds: float) -> None:
         self.now = 0.0
         self.away_seconds = away_seconds
-        monkeypatch.setattr(weir.urllib.request, "urlopen", self.answer)
+        monkeypatch.setattr("urllib.request.urlopen", self.answer)
         self.seen = weir.Weir("http://weir.example.com", "secret", sleep=self.sleep, clock=lambda: self.now)
 
     def sleep(self, seconds: float) -> None:
@@ -195,7 +195,7 @@ class _Restarted:
     def answer(self, _request: object, **_options: object) -> io.BytesIO:
         if self.now < self.away_seconds:
             raise ConnectionRefusedError("nobody listens")
-        said = {"number": "R-7", "state": "completed", "state_label": "completed", "why": "", "current_step": None, "steps": []}  # fmt: skip
+        said: dict[str, object] = {"number": "R-7", "state": "completed", "state_label": "completed", "why": "", "current_step": None, "steps": []}  # fmt: skip
         return io.BytesIO(json.dumps(said).encode())
 
 
@@ -221,7 +221,7 @@ def test_an_answer_of_something_else_is_no_rollback(
     answer: bytes, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("WEIR_TOKEN", "secret")
-    monkeypatch.setattr(weir.urllib.request, "urlopen", lambda *_given, **_options: io.BytesIO(answer))
+    monkeypatch.setattr("urllib.request.urlopen", lambda *_given, **_options: io.BytesIO(answer))
     assert weir.main(["--url", "http://weir.example.com", "wait", "7"]) == 2
     assert "http://weir.example.com" in capsys.readouterr().err
 
