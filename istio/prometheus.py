@@ -27,7 +27,9 @@ from istio.credit import NO_VERSION, Row, splits_users
 from istio.presets import ISTIO, SOURCES
 from istio.sentence import Sentence
 from istio.telemetry import (
+    Counts,
     History,
+    Missing,
     QueryRejected,
     Question,
     Series,
@@ -104,7 +106,6 @@ class PrometheusTelemetry:
         if first > end.timestamp():
             return History()  # not one whole window; Prometheus would refuse the range
         queries = questions_of([target], seconds=step_seconds, prefix=self._prefix, questions=questions)
-        queries.pop(("remembered", target.source))
         asked = tuple(queries.values())
         splitting = self._instant(end, deadline=deadline)(queries.pop(("splitting",)))
         windows: defaultdict[float, dict[Key, list[Row]]] = defaultdict(lambda: defaultdict(list))
@@ -112,11 +113,15 @@ class PrometheusTelemetry:
             for raw in self._range(query, first=first, end=end, step_seconds=step_seconds, deadline=deadline):
                 for at, row in self._rows_over_time(raw):
                     windows[at][key].append(row)
-        counted = {
-            at: count({**answers, ("splitting",): splitting}, [target])[0].get(target, {})
-            for at, answers in sorted(windows.items())
-        }
-        return History(counted, queries=asked)
+        counted: dict[float, Mapping[str, Counts]] = {}
+        missing: dict[float, Mapping[str, Missing]] = {}
+        for at, answers in sorted(windows.items()):
+            counts, lacking = count({**answers, ("splitting",): splitting}, [target])
+            if target in counts:
+                counted[at] = counts[target]
+            if target in lacking:
+                missing[at] = lacking[target]
+        return History(counted, missing, queries=asked)
 
     def check(self, query: str) -> Collection[frozenset[str]]:
         """Have the server parse and evaluate a query; see :class:`istio.telemetry.Telemetry`."""

@@ -107,11 +107,18 @@ class Window:
 class History:
     """The answer about one target over consecutive windows, with the queries that were asked.
 
-    ``windows`` maps the epoch second of a window's end to the counts of each version; what has no sample is absent.
+    ``windows`` maps the epoch second of a window's end to the counts of each version; what has no sample is absent. ``missing``
+    names, as in ``Window``, the versions that are known there but could not be counted.
     """
 
     windows: Mapping[float, Mapping[str, Counts]] = field(default_factory=dict)
+    missing: Mapping[float, Mapping[str, Missing]] = field(default_factory=dict)
     queries: Sequence[str] = ()
+
+    def of(self, at: float, *, version: str) -> Reading:
+        """Return the counts of one version in the window that ended then, or why there are none."""
+        counted = self.windows.get(at, {}).get(version)
+        return self.missing.get(at, {}).get(version, Missing.NO_DATA) if counted is None else counted
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,13 +94,12 @@ def _past(
         return
     asked = stored_queries(history.queries)
     for end in ends:
-        versions = history.windows.get(end.timestamp(), {})
         snapshot = _blank(rollout, runs=runs, end=end, seconds=seconds)
         snapshot.asked = asked
         yield _filled(
             snapshot,
-            stable=versions.get(rollout.stable.name, Missing.NO_DATA),
-            candidate=versions.get(rollout.candidate.name, Missing.NO_DATA),
+            stable=history.of(end.timestamp(), version=rollout.stable.name),
+            candidate=history.of(end.timestamp(), version=rollout.candidate.name),
         )
 
 

@@ -38,6 +38,25 @@ def test_history_is_the_same_windows_again(world: World, target: Target) -> None
         assert versions == between(world, target, start=moment - timedelta(seconds=1), end=moment)
 
 
+def test_history_tells_a_version_that_went_silent_from_one_never_seen(world: World, target: Target) -> None:
+    world.serve(target, "v1", requests(10))
+    world.tick()
+    world.go_silent()
+    start = end = world.tick()
+    while end - start < timedelta(seconds=2):
+        end = world.tick()
+
+    history = world.telemetry.history(target, start=start, end=end, step_seconds=1)
+    world.speak_again()
+    world.tick()
+
+    assert history.windows == {}
+    assert history.missing
+    for at in history.missing:
+        assert history.of(at, version="v1") is Missing.STALE
+        assert history.of(at, version="v2") is Missing.NO_DATA
+
+
 def test_a_business_metric_of_one_s_own_is_counted_by_its_template(world: World, target: Target) -> None:
     asked = Question(
         "payments",

@@ -259,3 +259,22 @@ def test_queries_are_stored_word_for_word(begin: Begin) -> None:
     assert snapshot is not None
     assert snapshot.asked is not None
     assert snapshot.asked.queries
+
+
+def test_a_window_read_later_misses_data_for_the_reason_it_was_missing(begin: Begin) -> None:
+    """A version whose samples stopped is stale, also where Weir was away and reads the windows afterwards: no silent candidate."""
+    story = begin()
+    story.run(until=at_weight(50))
+    story.pulse()
+    story.world.telemetry.silence(
+        since=story.now, until=story.now + timedelta(seconds=150), target=story.service.target, version="v2"
+    )
+    before = story.now
+    story.now += timedelta(seconds=200)
+
+    story.pulse()
+
+    read = story.rollout.verdicts.filter(at__gt=before).order_by("at")
+    assert "stale" in set(read.values_list("reason_code", flat=True))
+    assert "no_candidate_data" not in set(read.values_list("reason_code", flat=True))
+    assert not read.filter(outcome=Verdict.Outcome.FAIL).exists()

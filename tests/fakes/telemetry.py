@@ -165,16 +165,20 @@ class FakeTelemetry:
         first = math.floor(start.timestamp() / step_seconds) + 1
         last = math.floor(end.timestamp() / step_seconds)
         windows: defaultdict[float, dict[str, Counts]] = defaultdict(dict)
+        missing: defaultdict[float, dict[str, Missing]] = defaultdict(dict)
         for at in (tick * step_seconds for tick in range(first, last + 1)):
             moment = datetime.fromtimestamp(at, tz=UTC)
             begin = moment - timedelta(seconds=step_seconds)
             for version, history in self._versions(target):
-                silent = self._is_silent(target, version, start=begin, end=moment)
-                if not silent and history.begun_by(moment):
+                if not history.begun_by(moment):
+                    continue
+                if self._is_silent(target, version, start=begin, end=moment):
+                    missing[at][version] = Missing.STALE
+                else:
                     found = _counted(history, start=begin, end=moment)
                     custom = {question.name: _answer_to(question, found) for question in questions}
                     windows[at][version] = replace(found, custom=custom)
-        return History(dict(windows), queries=(f"history of {target}",))
+        return History(dict(windows), dict(missing), queries=(f"history of {target}",))
 
     def check(self, query: str) -> Collection[frozenset[str]]:
         self._answer_or_raise()

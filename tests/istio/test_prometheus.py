@@ -114,6 +114,24 @@ def test_a_value_that_is_no_number_is_absent(httpserver: HTTPServer, telemetry: 
     assert found.of(PRODUCT, version="v3") is Missing.NO_DATA
 
 
+def test_a_past_value_that_is_no_number_is_told_from_none(
+    httpserver: HTTPServer, telemetry: PrometheusTelemetry
+) -> None:
+    at = NOW.timestamp() // 15 * 15
+    past = {name: item for name, item in row("0", destination_version="v1").items() if name != "value"}
+    httpserver.expect_request("/api/v1/query").respond_with_response(answer([]))
+    httpserver.expect_request("/api/v1/query_range").respond_with_response(
+        answer([{**past, "values": [[at, "NaN"]]}])
+    )
+
+    history = telemetry.history(PRODUCT, start=NOW - timedelta(seconds=30), end=NOW, step_seconds=15)
+
+    assert history.windows == {}
+    assert history.of(at, version="v1") is Missing.NOT_A_NUMBER
+    assert history.of(at, version="v2") is Missing.NO_DATA
+    assert history.of(at - 15, version="v1") is Missing.NO_DATA
+
+
 def test_an_error_is_a_5xx_or_a_failed_grpc_call(
     httpserver: HTTPServer, telemetry: PrometheusTelemetry
 ) -> None:
