@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
+from istio.sentence import sentence_of
 from releases import flow
 from releases.admin.actor import actor_of
 from releases.admin.catalogue import CatalogueAdmin
@@ -20,7 +21,7 @@ from releases.admin.records import RecordAdmin
 from releases.clock import database_now
 from releases.domain import DomainError
 from releases.models import Delivery, NotificationChannel
-from releases.said import said_of
+from releases.said import said, said_of
 from releases.templatetags.weir import chip, moment
 
 
@@ -39,7 +40,7 @@ class NotificationChannelAdmin(CatalogueAdmin[NotificationChannel]):
 
 @admin.register(Delivery)
 class DeliveryAdmin(RecordAdmin[Delivery]):
-    list_display = ("title", "channel", "status", "attempts", "problem", "created_at", "again")
+    list_display = ("title", "channel", "status", "attempts", "what_failed", "created_at", "again")
     list_display_links = ("title",)
     list_filter = ("state", "channel")
     list_select_related = ("channel", "rollout")
@@ -47,7 +48,7 @@ class DeliveryAdmin(RecordAdmin[Delivery]):
     ordering = ("-id",)
     empty_help = gettext_lazy("Messages are written here when something happens and a channel is told of it.")
     fields = (
-        "title", "text", "channel", "rollout", "status", "attempts", "next_try_at", "sent_at", "problem", "key",
+        "title", "text", "channel", "rollout", "status", "attempts", "next_try_at", "sent_at", "what_failed", "key",
     )  # fmt: skip
     readonly_fields = fields
 
@@ -76,6 +77,11 @@ class DeliveryAdmin(RecordAdmin[Delivery]):
         return format_html(
             '{}<p class="meta">{}</p>', chip("none", "clock", _("waiting")), moment(delivery.next_try_at)
         )
+
+    @admin.display(description=gettext_lazy("problem"), ordering="problem")
+    def what_failed(self, delivery: Delivery) -> str:
+        parts = delivery.problem_parts
+        return said(sentence_of(parts)) if parts else delivery.problem
 
     @admin.display(description="")
     def again(self, delivery: Delivery) -> SafeString | str:

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.mail import EmailMessage
 from django.db import transaction
 
+from istio.sentence import Sentence, message_of, parts_of
 from releases.clock import Clock
 from releases.domain.actor import Actor
 from releases.domain.roles import Action
@@ -50,11 +51,14 @@ def deliver(delivery_id: int, *, clock: Clock) -> bool:
         is_over = error.is_final or attempts >= MOST_ATTEMPTS
         Delivery.objects.filter(pk=row.pk).update(
             problem=str(error),
+            problem_parts=parts_of(message_of(error)),
             state=Delivery.State.FAILED if is_over else Delivery.State.WAITING,
             next_try_at=clock() + pause_after(attempts),
         )
         return False
-    Delivery.objects.filter(pk=row.pk).update(state=Delivery.State.SENT, sent_at=clock(), problem="")
+    Delivery.objects.filter(pk=row.pk).update(
+        state=Delivery.State.SENT, sent_at=clock(), problem="", problem_parts={}
+    )
     return True
 
 
@@ -86,10 +90,14 @@ def _send(channel: NotificationChannel, *, message: Message, id_: str, now: date
         return
     url = os.environ.get(channel.url_env, "")
     if not url:
-        raise DeliveryError(f"The environment has no {channel.url_env}: no address to send to.")
+        raise DeliveryError(
+            Sentence("The environment has no {name}: no address to send to.", name=channel.url_env)
+        )
     secret = os.environ.get(channel.secret_env, "") if channel.secret_env else ""
     if channel.secret_env and not secret:
-        raise DeliveryError(f"The environment has no {channel.secret_env}: nothing to sign with.")
+        raise DeliveryError(
+            Sentence("The environment has no {name}: nothing to sign with.", name=channel.secret_env)
+        )
     posting = FORMATS[channel.kind](message, url=url, secret=secret, id_=id_, seconds=int(now.timestamp()))
     check_answer(channel.kind, post(posting.url, posting.body, headers=posting.headers))
 
@@ -107,4 +115,4 @@ def _mail(message: Message) -> None:
     try:
         mail.send()
     except OSError as error:  # smtplib's errors are OSErrors
-        raise DeliveryError(f"The mail server did not take it: {error}") from error
+        raise DeliveryError(Sentence("The mail server did not take it: {error}", error=str(error))) from error

@@ -69,7 +69,7 @@ class NotificationChannel(models.Model):
 class Delivery(models.Model):
     """One message to one channel. ``key`` names what it is about, so that nothing is told twice.
 
-    ``message`` is a ``notifications.message.Message``. A worker takes the row by moving ``next_try_at``.
+    ``message`` is a ``notifications.message.Message``. ``problem`` is English, ``problem_parts`` what a page says it from. A worker takes the row by moving ``next_try_at``.
     """
 
     class State(models.TextChoices):
@@ -90,6 +90,7 @@ class Delivery(models.Model):
     next_try_at = models.DateTimeField(_("next try"))
     sent_at = models.DateTimeField(_("sent"), null=True)
     problem = models.TextField(_("problem"), blank=True)
+    problem_parts = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 
     class Meta:

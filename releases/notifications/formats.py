@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
+from istio.sentence import Sentence
 from releases.notifications.message import Message
 from releases.notifications.post import DeliveryError
 
@@ -112,10 +113,12 @@ def check_answer(kind: str, answer: Any) -> None:
         found = answer if isinstance(answer, dict) else {}
         code = next((found[name] for name in ("code", "errcode", "StatusCode") if name in found), None)
         if code != 0:
-            said = found.get("msg") or found.get("errmsg") or "an answer that is no JSON"
-            raise DeliveryError(f"{kind} answered {code}: {said}", is_final=code in _BAD_SECRETS_AND_TEXTS)
+            given = found.get("msg") or found.get("errmsg")
+            said = str(given) if given else Sentence("an answer that is no JSON")
+            why = Sentence("{platform} answered {code}: {said}", platform=kind, code=str(code), said=said)
+            raise DeliveryError(why, is_final=code in _BAD_SECRETS_AND_TEXTS)
     if kind == "slack" and answer != "ok":
-        raise DeliveryError(f"slack answered {answer!r}")
+        raise DeliveryError(Sentence("{platform} answered {answer}.", platform=kind, answer=repr(answer)))
 
 
 def _said(message: Message) -> str:

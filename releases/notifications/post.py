@@ -9,11 +9,13 @@ from typing import Any
 import requests
 from django.conf import settings
 
+from istio.sentence import Sentence
+
 
 class DeliveryError(Exception):
-    """A message did not arrive. ``is_final`` when trying again cannot help."""
+    """A message did not arrive; why is a Sentence, for the reader's language. ``is_final`` when trying again cannot help."""
 
-    def __init__(self, message: str, *, is_final: bool = False) -> None:
+    def __init__(self, message: Sentence, *, is_final: bool = False) -> None:
         super().__init__(message)
         self.is_final = is_final
 
@@ -34,10 +36,13 @@ def post(url: str, body: bytes, *, headers: Mapping[str, str] | None = None) -> 
             allow_redirects=False,
         )
     except requests.RequestException as error:
-        raise DeliveryError(f"{type(error).__name__}: no answer from {_host(url)}.") from error
+        raise DeliveryError(
+            Sentence("{error}: no answer from {host}.", error=type(error).__name__, host=_host(url))
+        ) from error
     if not 200 <= answer.status_code < 300:
         is_final = 300 <= answer.status_code < 500 and answer.status_code not in {408, 425, 429}
-        raise DeliveryError(f"{_host(url)} answered {answer.status_code}.", is_final=is_final)
+        said = Sentence("{host} answered {status}.", host=_host(url), status=answer.status_code)
+        raise DeliveryError(said, is_final=is_final)
     try:
         return answer.json()
     except ValueError:

@@ -265,6 +265,41 @@ def test_a_channel_without_its_variable_waits_for_it(world: World, monkeypatch: 
     assert "TEST_URL" in Delivery.objects.get().problem
 
 
+def test_a_reader_is_told_in_their_language_why_a_message_did_not_arrive(
+    world: World, receive: Any, sign_in: SignIn
+) -> None:
+    receiver = receive("dingtalk")
+    receiver.answer = Response("away", status=503)
+    channel("dingtalk")
+    world.pending()
+    assert send() == [False]
+    row = Delivery.objects.get()
+    assert row.problem.endswith("answered 503.")
+    for url in (
+        reverse("admin:releases_delivery_changelist"),
+        reverse("admin:releases_delivery_change", args=[row.pk]),
+    ):
+        assert row.problem in sign_in(world.operator).get(url).content.decode()
+        chinese = sign_in(world.operator).get(url, headers={"accept-language": "zh-hans"}).content.decode()
+        assert "返回 503。" in chinese
+        assert row.problem not in chinese
+    receiver.answer = None
+    assert send(database_now() + pause_after(1)) == [True]
+    assert Delivery.objects.get().problem_parts == {}
+
+
+def test_a_problem_written_before_it_was_kept_in_parts_is_shown_as_it_is(
+    world: World, sign_in: SignIn
+) -> None:
+    channel("dingtalk")
+    world.pending()
+    Delivery.objects.update(problem="Nobody listens.")
+    assert (
+        "Nobody listens."
+        in sign_in(world.operator).get(reverse("admin:releases_delivery_changelist")).content.decode()
+    )
+
+
 def test_two_workers_send_one_message_once(world: World, receive: Any) -> None:
     receiver = receive("webhook")
     channel("webhook")
