@@ -149,7 +149,7 @@ def test_the_number_of_queries_does_not_grow_with_the_rows(world: World, bearer:
 def oldest(client: APIClient, path: str) -> int:
     """Return the number of the first row of the path's noun, which the most others belong to."""
     rows = client.get(f"/api/v1/{path.partition('{')[0]}").json()["results"]
-    return min(row.get("id", row.get("seq")) for row in rows)
+    return min(int(row.get("id") or row["seq"]) for row in rows)
 
 
 def counted(client: APIClient, url: str) -> CaptureQueriesContext:
