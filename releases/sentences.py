@@ -34,7 +34,7 @@ def reason_sentence(code: str, *, params: Mapping[str, Any]) -> str:
     """Say one reason code with its figures; the problem it names, if any, follows."""
     sentences = _reasons(get_language())
     template = sentences.get(f"{code}:{params.get('by')}") or sentences.get(code)
-    sentence = template % _Params(params) if template else ""
+    sentence = (template % _Params(params)).strip() if template else ""
     problem = said(from_parts(params, "problem"))
     return f"{sentence} {problem}".strip() if problem not in sentence else sentence
 
@@ -133,12 +133,11 @@ def _shares(event: AuditEvent, *, service: Service, document: Manifest) -> dict[
 
 
 class _Params(dict[str, Any]):
-    """Numbers counted from 0 shown from 1, instants in the reader's zone, shares as short as they are, nothing where
-    a value is missing."""
+    """Numbers counted from 0 shown from 1, instants in the reader's zone, shares as short as they are, a dash where a value is
+    missing; a judgement that was not made yet leaves its place empty."""
 
     def __missing__(self, key: str) -> str:
-        judged = judgement_sentence(str(self.get("code")), self) if key == "sentence" else ""
-        return judged or "-"
+        return judgement_sentence(str(self.get("code")), self) if key == "sentence" else "-"
 
     def __getitem__(self, key: str) -> Any:
         value = super().__getitem__(key)

@@ -10,8 +10,9 @@ from django.utils import translation
 
 import releases
 from releases.about import about
+from releases.domain.reasons import Reason
 from releases.models import AuditEvent, Proposal
-from releases.sentences import audit_sentence
+from releases.sentences import audit_sentence, reason_sentence
 
 
 @pytest.mark.parametrize(
@@ -99,3 +100,8 @@ def test_a_proposal_is_told_with_what_it_is_about() -> None:
 def test_an_act_of_a_later_version_is_shown_by_its_name() -> None:
     event = AuditEvent(action="sing_song", object_type="choir", outcome=AuditEvent.Outcome.REFUSED)
     assert audit_sentence(event) == "Refused: sing song"
+
+
+def test_a_wait_for_evidence_that_was_not_judged_yet_ends_with_its_sentence() -> None:
+    params = {"step": 0, "limit": "2026-11-24T05:51:08+00:00"}
+    assert reason_sentence(Reason.WAITING_FOR_EVIDENCE, params=params).endswith("at most.")
