@@ -166,7 +166,10 @@ def test_a_page_has_a_highest_size(world: World, bearer: Bearer) -> None:
         )
         for _ in range(205)
     )
-    assert len(bearer(world.viewer).get(f"{ROLLOUTS}?page_size=100000").json()["results"]) == 200
+    client = bearer(world.viewer)
+    assert len(client.get(f"{ROLLOUTS}?page_size=200").json()["results"]) == 200
+    refused = client.get(f"{ROLLOUTS}?page_size=201")
+    assert (refused.status_code, refused.json()["errors"][0]["attr"]) == (400, "page_size")
 
 
 @pytest.mark.parametrize("cursor", ["x", "cD1hYmM=", "cD0xO289eA==", "bz0tMQ==", "%00"])
