@@ -31,6 +31,8 @@ EXAMPLES = int(os.environ.get("WEIR_SCHEMA_EXAMPLES", "1"))
 DEEP = "WEIR_SCHEMA_EXAMPLES" in os.environ
 PHASES = ("examples", "coverage", "fuzzing", "stateful")
 ROLES = ("viewer", "requester", "approver", "operator", "auditor", "policy_administrator")
+PARSER_SLIP = "AST constructor recursion depth mismatch"
+"""Two threads that parse Python at once: Python below 3.11.8 then fails at times (gh-106905). It says nothing of an answer."""
 STREAM = "/api/v1/stream/"
 """Never ends, so it has tests of its own: test_stream."""
 ABOUT_CONTENT = frozenset(
@@ -156,7 +158,8 @@ def _run(schema: Any) -> Found:
             }
             failures += [f"{phase}: {failure}" for failure in _failures(event.recorder)]
         elif isinstance(event, events.NonFatalError):
-            failures.append(f"{event.label}: {event.value}")
+            if PARSER_SLIP not in str(event.value):
+                failures.append(f"{event.label}: {event.value}")
         elif isinstance(event, events.FatalError):
             raise event.exception
     return Found(cases=cases, failures=failures, statuses=frozenset(statuses))

@@ -56,7 +56,7 @@ def test_an_approver_reads_the_difference_approves_and_watches_it_reach_everybod
 
     page.get_by_label("Comment, stored with your vote").fill("Read every step; the split is right.")
     page.get_by_role("button", name="Approve").click()
-    expect(page.get_by_role("list", name="Approvals")).to_contain_text("approved")
+    expect(page.get_by_role("list", name="Approvals")).to_contain_text("approved", timeout=SETTLED_MS)
 
     row = approver.go("/").get_by_role("row").filter(has_text="product")
     expect(row).to_contain_text("50", timeout=TO_THE_END_MS)
