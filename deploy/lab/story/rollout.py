@@ -14,6 +14,9 @@ from deploy.lab.story.api import Json, StoryError, Weir
 
 PLAN = "demo canary"
 _POLL_SECONDS = 0.4
+_MEASURED_SECONDS = 60.0
+_UNMEASURED = "No guard metric"
+"""How Weir's refusal begins; the client asks in English."""
 _FINISHED = {"completed", "rolled_back", "rejected", "cancelled", "expired", "reverted"}
 
 
@@ -75,7 +78,7 @@ async def approved_rollout(cast: Cast, release: Release, *, reason: str, plan: s
         rollback_note=f"All traffic back to {release.stable}; nothing else changes.",
     )
     number = draft["id"]
-    submitted = await cast.requester.post(f"rollouts/{number}/submit/", reason=reason)
+    submitted = await _submitted(cast, number, reason=reason)
     steps = " -> ".join(f"{weight} %" for weight in submitted["weights"])
     versions = f"{release.stable} -> {release.candidate}"
     cast.say(f"requester asks for {draft['number']}: {release.service} {versions}, {steps}")
@@ -85,6 +88,22 @@ async def approved_rollout(cast: Cast, release: Release, *, reason: str, plan: s
     )
     cast.say(f"approver approves exactly {fingerprint[:12]}…; {draft['number']} is {approved['state']}")
     return int(number)
+
+
+async def _submitted(cast: Cast, rollout: int, *, reason: str) -> Json:
+    """Submit a draft. In a lab that has just begun Prometheus has counted nothing yet, and Weir refuses until it has."""
+    deadline = time.monotonic() + _MEASURED_SECONDS
+    waiting = False
+    while True:
+        try:
+            return await cast.requester.post(f"rollouts/{rollout}/submit/", reason=reason)
+        except StoryError as error:
+            if _UNMEASURED not in str(error) or time.monotonic() > deadline:
+                raise
+        if not waiting:
+            cast.say("waits until Prometheus has counted the shop's first requests")
+        waiting = True
+        await asyncio.sleep(_POLL_SECONDS)
 
 
 async def follow(cast: Cast, rollout: int, *, seconds: float) -> AsyncIterator[Json]:
